@@ -28,9 +28,11 @@ def install_all(session: nox.Session, *requirements: Path, without: tuple[str, .
     folders = [folder for folder in DISTRIBUTIONS if folder.name not in without]
     editable = [argument for folder in folders for argument in ("-e", str(folder))]
     files = [argument for file in requirements for argument in ("-r", str(file))]
-    # One build backend for all of them: an isolated one for each takes minutes.
+    # One build backend for all of ours: an isolated one for each takes minutes.
     session.install("--quiet", "hatchling", "editables")
-    session.install("--quiet", "--no-build-isolation", *editable, *files)
+    session.install("--quiet", "--no-build-isolation", *editable)
+    if files:  # some of which are built with a backend of their own
+        session.install("--quiet", *files)
 
 
 @nox.session

@@ -147,3 +147,20 @@ def test_a_terminal_that_is_closed_takes_its_proxy_with_it(tmp_path):
         process.kill()
         process.wait()
     assert "stopping" in "".join(path.read_text() for path in tmp_path.rglob("server.log"))
+
+
+def test_redis_without_its_client_ends_the_start_with_the_cure(tmp_path):
+    (tmp_path / "redis.py").write_text("raise ImportError(name='redis')")
+    environment = {**clean_environment(tmp_path), "PYTHONPATH": str(tmp_path)}
+    environment["CCP_LIMITS_STORAGE"] = "redis://127.0.0.1:1"
+    done = subprocess.run(
+        [sys.executable, "-m", "ccp_core", "serve", "--port", "0"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert 'pip install "ccp-core[redis]"' in done.stderr
+    assert "Traceback" not in done.stderr

@@ -85,8 +85,12 @@ def make_gateway(loaded: LoadedSettings, plugins: PluginHost, *, refresh_models:
     from ccp_core.config.problems import Origin, Problem
     from ccp_core.gateway import Gateway
     from ccp_core.route import split_model
+    from ccp_core.upstream.storage import StorageError
 
-    gateway = Gateway(loaded.settings, plugins, refresh_models=refresh_models)
+    try:
+        gateway = Gateway(loaded.settings, plugins, refresh_models=refresh_models)
+    except StorageError as error:
+        stop(error)
     problems = []
     for key, route in routes(gateway).items():
         pair = split_model(route)
