@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import structlog
-from attrs import Attribute, asdict, evolve
+from attrs import evolve
 from yarl import URL
 
 from ccp_core import vision
@@ -133,7 +133,8 @@ class Gateway:
 
     def request_finished(self, record: RequestRecord) -> None:
         """Log one line for a request that is done, and tell the plugins of its lane."""
-        log.info("request", **asdict(record, filter=_worth_a_word))
+        if log.is_enabled_for(logging.INFO):
+            log.info("request", **record.said())
         upstream = self.upstreams.get(record.provider)
         if upstream is not None:
             upstream.lane.request_finished(record)
@@ -180,10 +181,6 @@ class Gateway:
     def busy(self) -> int:
         """Requests under way."""
         return self._busy
-
-
-def _worth_a_word(attribute: Attribute[Any], value: Any) -> bool:
-    return value not in ("", None, 0) and attribute.name != "notes"
 
 
 def load_host() -> PluginHost:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field, fields, frozen
 
 from ccp_core.protocol.events import StreamEvent
 from ccp_core.protocol.messages import MessagesRequest
@@ -94,6 +94,11 @@ class RequestRecord:
     answered_locally: str = ""
     notes: Sequence[str] = Factory(list)
 
+    def said(self) -> dict[str, Any]:
+        """The members that say something, for the log's line."""
+        members = ((name, getattr(self, name)) for name in _LOGGED)
+        return {name: value for name, value in members if value not in ("", None, 0)}
+
     @property
     def headers(self) -> dict[str, str]:
         """What the client's answer says of it: ``request-id``, ``ccp-route`` and ``ccp-fallbacks``.
@@ -105,6 +110,9 @@ class RequestRecord:
             headers["ccp-route"] = quote(f"{self.provider}/{self.model}", safe=_HEADER_SAFE)
             headers["ccp-fallbacks"] = str(self.fallbacks)
         return headers
+
+
+_LOGGED = tuple(member.name for member in fields(RequestRecord) if member.name != "notes")
 
 
 def split_model(text: str) -> tuple[str, str] | None:

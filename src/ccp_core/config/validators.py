@@ -6,6 +6,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +43,7 @@ def at_least(least: int) -> Allowed:
     return Allowed(f"{least} or more", lambda value: math.isfinite(value) and value >= least)
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what listens on ``host``."""
     if host.lower() == "localhost":

@@ -87,6 +87,8 @@ class StreamedAnswer(EventSourceResponse):
     ``ping`` is the interval between signs of life in seconds. ``headers`` gives the answer's headers when it begins.
     """
 
+    _send_headers_immediately = False  # aiohttp: they leave in one write with the first events
+
     def __init__(
         self,
         request: web.Request,
@@ -96,7 +98,11 @@ class StreamedAnswer(EventSourceResponse):
         commit_after: float,
         ping: float,
     ) -> None:
-        super().__init__(allow_all_methods=True, ping_interval=min(ping, EMPTY_DELTA_INTERVAL))
+        super().__init__(
+            allow_all_methods=True,
+            ping_interval=min(ping, EMPTY_DELTA_INTERVAL),
+            send_timeout=None,  # the connection has one (server.connection)
+        )
         self.grammar = grammar
         self._headers_at_begin = headers
         self._request = request

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
+import socket
 from typing import Any
 
 import structlog
@@ -21,6 +24,12 @@ MAX_FIELD = 32 * 1024
 """Bytes of one header. A request has at most 128 of them."""
 
 
+GONE_AFTER = 120
+"""Seconds in which a client's machine may acknowledge nothing of what was sent to it."""
+
+_TCP_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+
+
 class Connection(web.RequestHandler):
     """aiohttp's protocol of one connection, with our bounds. Nothing that a client sent gets into the log."""
 
@@ -32,6 +41,14 @@ class Connection(web.RequestHandler):
             max_field_size=MAX_FIELD,
             **options,
         )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client is there. One that vanishes without a word is noticed by what it does not acknowledge."""
+        super().connection_made(transport)
+        made = transport.get_extra_info("socket")
+        if _TCP_USER_TIMEOUT is not None and made is not None:
+            with contextlib.suppress(OSError):
+                made.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, GONE_AFTER * 1000)
 
     def handle_error(
         self,

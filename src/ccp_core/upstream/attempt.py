@@ -195,6 +195,8 @@ def _failure(
 
 async def _drain(response: aiohttp.ClientResponse) -> None:
     """Read a finished stream to its end, which lets its connection be used again."""
+    if response.content.at_eof():
+        return
     with contextlib.suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(DRAIN_SECONDS):
             async for _ in response.content.iter_any():

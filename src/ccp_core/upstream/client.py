@@ -37,6 +37,8 @@ READ_BUFFER = 256 * 1024
 MAX_HEADER = 32 * 1024
 """Bytes of one header line of an answer."""
 
+_ACCEPT = "text/event-stream, application/json"
+
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """Seconds and counts after which the system notices, under a silent connection, that the other side is gone."""
 
@@ -59,6 +61,7 @@ class UpstreamClient:
         self._session: aiohttp.ClientSession | None = None
         self._proxy: WebProxy | None = None
         self._urls: dict[str, URL] = {}
+        self._headers = {"content-type": "application/json", **provider.spec.headers, **settings.headers}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -82,12 +85,7 @@ class UpstreamClient:
 
     def headers(self, request: UpstreamRequest, key: str) -> dict[str, str]:
         """The headers with which a request is sent."""
-        headers = {"content-type": "application/json", "accept": "text/event-stream, application/json"}
-        headers.update(self._provider.spec.headers)
-        headers.update(self._settings.headers)
-        headers.update(request.headers)
-        headers.update(self._auth(key))
-        return headers
+        return {"accept": _ACCEPT, **self._headers, **request.headers, **self._auth(key)}
 
     @contextlib.asynccontextmanager
     async def post(self, request: UpstreamRequest, key: str) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -97,8 +95,9 @@ class UpstreamClient:
         """
         url, headers = self.url(request.path), self.headers(request, key)
         try:
-            async with self._request("POST", url, headers, orjson.dumps(request.body)) as response:
-                yield response
+            async with await self._send("POST", url, headers, orjson.dumps(request.body)) as response:
+                with _told_when_lost(response):
+                    yield response
         except (*NETWORK_ERRORS, UnusableCertificates) as error:
             failure = self._failure(error, url)
             failure.model, failure.request = request.body.get("model", ""), request
@@ -113,17 +112,12 @@ class UpstreamClient:
         return await self._fetch_json("POST", path, key, timeout, orjson.dumps(body))
 
     async def _fetch_json(self, method: str, path: str, key: str, timeout: float, data: bytes | None) -> Any:
-        url = self.url(path)
-        headers = {
-            "content-type": "application/json",
-            **self._provider.spec.headers,
-            **self._settings.headers,
-        }
-        headers.update(self._auth(key))
+        url, headers = self.url(path), {**self._headers, **self._auth(key)}
         body = b""
         try:
-            async with asyncio.timeout(timeout), self._request(method, url, headers, data) as response:
-                body = await read_bounded(response, MAX_ANSWER_BODY)
+            async with asyncio.timeout(timeout), await self._send(method, url, headers, data) as response:
+                with _told_when_lost(response):
+                    body = await read_bounded(response, MAX_ANSWER_BODY)
                 if response.status != 200:
                     raise AttemptFailed(failure_of(response, body[:MAX_ERROR_BODY]))
                 return orjson.loads(body)
@@ -133,26 +127,23 @@ class UpstreamClient:
         except (*NETWORK_ERRORS, UnusableCertificates) as error:
             raise AttemptFailed(self._failure(error, url)) from error
 
-    @contextlib.asynccontextmanager
-    async def _request(
+    async def _send(
         self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> aiohttp.ClientResponse:
         session = self._open()
-        async with session.request(
+        response = await session.request(
             method,
             url,
             data=None if data is None else RequestBody(data, self._timeouts.write),
             headers=headers,
             proxy=self._proxy.url if self._proxy is not None and not self._proxy.is_socks else None,
             allow_redirects=False,
-        ) as response:
-            if (
-                response.status == 407 and self._proxy is not None
-            ):  # of a plain http:// address the proxy itself
-                failure = UpstreamFailure(cause="proxy", url=str(url), detail=self._way.needs_credentials)
-                raise AttemptFailed(failure)
-            with _told_when_lost(response):
-                yield response
+        )
+        if response.status == 407 and self._proxy is not None:  # of a plain http:// address the proxy itself
+            response.close()
+            failure = UpstreamFailure(cause="proxy", url=str(url), detail=self._way.needs_credentials)
+            raise AttemptFailed(failure)
+        return response
 
     def _failure(self, error: BaseException, url: URL) -> UpstreamFailure:
         if isinstance(error, UnusableCertificates):

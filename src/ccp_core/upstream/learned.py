@@ -23,7 +23,7 @@ _MIN_TOKENS = 200
 """Prompts below these say more about a template's overhead than about the tokenizer."""
 
 _COUNTED_FIRST = 3
-_COUNTED_EVERY = 64
+_COUNTED_EVERY = 256
 """Of a model's prompts so many are counted at first, and one of so many later."""
 
 

@@ -81,12 +81,12 @@ class ChatStream:
         for name, data in chunk:
             if self.ended:
                 break
+            if data.lstrip().startswith(b"[DONE]"):
+                self._done(out)
+                continue
             try:
                 payload = orjson.loads(data)
             except orjson.JSONDecodeError:
-                if data.lstrip().startswith(b"[DONE]"):
-                    self._done(out)
-                    continue
                 payload = _unusual(data)
             if type(payload) is dict:
                 self._payload(payload, out)

@@ -1,0 +1,97 @@
+"""server.log: lines that several processes may append to, rotated at a size, readable by its owner alone."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import os
+import sys
+from collections.abc import Iterator
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO
+
+class LogFile(logging.handlers.RotatingFileHandler):
+    """Appends lines to ``path``. When it cannot be written (a full disk) that is told once, and stops nothing.
+
+    ``max_bytes``: size at which it is rotated; ``backups``: rotated files that are kept. ``complain``: tell on
+    standard error. Raises OSError when the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int, backups: int, complain: bool) -> None:
+        self._complain = complain
+        self._opened: os.stat_result | None = None
+        super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
+
+    def write(self, line: str) -> None:
+        """Append a line. Other threads wait."""
+        with contextlib.ExitStack() as held:
+            if self.lock is not None:
+                held.enter_context(self.lock)
+            try:
+                self._follow()
+                if self.stream is not None and self.stream.tell() >= self.maxBytes:
+                    self.doRollover()
+                if self.stream is not None:
+                    self.stream.write(line + "\n")
+                    self.stream.flush()
+            except (OSError, ValueError) as error:
+                self._tell_once(error)
+
+    def doRollover(self) -> None:
+        """Rotate, unless another process of ours has just done it."""
+        assert self.stream is not None
+        with _alone(self.stream):
+            if not self._follow():
+                super().doRollover()
+
+    def _open(self) -> TextIOWrapper:
+        stream = open(self.baseFilename, "a", encoding=self.encoding, opener=_for_owner)
+        self._opened = os.fstat(stream.fileno())
+        return stream
+
+    def _follow(self) -> bool:
+        """Go on in the new file when another process of ours has rotated the one that is open here."""
+        if self.stream is None or self._opened is None:
+            return False
+        try:
+            moved = not os.path.samestat(os.stat(self.baseFilename), self._opened)
+        except FileNotFoundError:  # another one is just about to make it
+            moved = True
+        if moved:
+            self.stream.close()
+            self.stream = self._open()
+        return moved
+
+    def _tell_once(self, error: Exception) -> None:
+        if self._complain:
+            self._complain = False
+            tell(Path(self.baseFilename), error)
+
+
+def tell(path: Path, error: Exception) -> None:
+    """Say on standard error that the log file cannot be written, and what to do."""
+    reason = getattr(error, "strerror", None) or error
+    text = f"ccp: the log file {path} cannot be written: {reason}. CCP_LOG_FILE (logging.file) names another one."
+    print(text, file=sys.stderr)  # noqa: T201 - the logger itself has failed
+
+
+@contextlib.contextmanager
+def _alone(stream: IO[str]) -> Iterator[None]:
+    """Hold the lock of an open file, also when it is closed in between. On Windows one process alone writes it."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    held = os.dup(stream.fileno())
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
