@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
+
 class LogFile(logging.handlers.RotatingFileHandler):
     """Appends lines to ``path``. When it cannot be written (a full disk) that is told once, and stops nothing.
 
@@ -21,29 +22,27 @@ class LogFile(logging.handlers.RotatingFileHandler):
 
     def __init__(self, path: Path, *, max_bytes: int, backups: int, complain: bool) -> None:
         self._complain = complain
-        self._opened: os.stat_result | None = None
+        self._opened: os.stat_result
         super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
 
-    def write(self, line: str) -> None:
-        """Append a line. Other threads wait."""
-        with contextlib.ExitStack() as held:
-            if self.lock is not None:
-                held.enter_context(self.lock)
-            try:
-                self._follow()
-                if self.stream is not None and self.stream.tell() >= self.maxBytes:
-                    self.doRollover()
-                if self.stream is not None:
-                    self.stream.write(line + "\n")
-                    self.stream.flush()
-            except (OSError, ValueError) as error:
-                self._tell_once(error)
+    def write(self, line: bytes) -> None:
+        """Append a line, given with its end. Other threads wait."""
+        self.acquire()
+        try:
+            if self._current_size() >= self.maxBytes:
+                self.doRollover()
+            os.write(self.stream.fileno(), line)
+        except (OSError, ValueError) as error:
+            if self._complain:
+                self._complain = False
+                tell(Path(self.baseFilename), error)
+        finally:
+            self.release()
 
     def doRollover(self) -> None:
         """Rotate, unless another process of ours has just done it."""
-        assert self.stream is not None
         with _alone(self.stream):
-            if not self._follow():
+            if self._current_size() >= self.maxBytes:
                 super().doRollover()
 
     def _open(self) -> TextIOWrapper:
@@ -51,23 +50,17 @@ class LogFile(logging.handlers.RotatingFileHandler):
         self._opened = os.fstat(stream.fileno())
         return stream
 
-    def _follow(self) -> bool:
-        """Go on in the new file when another process of ours has rotated the one that is open here."""
-        if self.stream is None or self._opened is None:
-            return False
-        try:
-            moved = not os.path.samestat(os.stat(self.baseFilename), self._opened)
-        except FileNotFoundError:  # another one is just about to make it
-            moved = True
-        if moved:
-            self.stream.close()
+    def _current_size(self) -> int:
+        """The file's size in bytes. Goes on in the new file when another process has rotated the one open here."""
+        now: os.stat_result | None = None
+        with contextlib.suppress(FileNotFoundError):  # another one is just about to make it
+            now = os.stat(self.baseFilename)
+        if now is None or self.stream is None or not os.path.samestat(now, self._opened):
+            if self.stream is not None:
+                self.stream.close()
             self.stream = self._open()
-        return moved
-
-    def _tell_once(self, error: Exception) -> None:
-        if self._complain:
-            self._complain = False
-            tell(Path(self.baseFilename), error)
+            now = self._opened
+        return now.st_size
 
 
 def tell(path: Path, error: Exception) -> None:

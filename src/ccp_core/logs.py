@@ -7,13 +7,14 @@ off: the filter sits in the bound logger's methods.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
 import orjson
 import platformdirs
@@ -35,11 +36,21 @@ RAW = "ccp.raw"
 
 Output: TypeAlias = Callable[[EventDict], None]
 
-_SHOWN = (
-    *("level", "status", "error", "input_tokens", "output_tokens", "cached_tokens"),
+_SHOWN_OF_REQUESTS = (
+    *("status", "error", "input_tokens", "output_tokens", "cached_tokens"),
     *("first_token", "duration", "retries", "fallbacks", "stop_reason"),
 )
 """What the terminal shows of a request."""
+
+_NOT_SHOWN = ("event", "level")
+_COLOURS = {
+    "debug": "\x1b[2m",
+    "warning": "\x1b[33m",
+    "error": "\x1b[31m",
+    "critical": "\x1b[31;1m",
+}
+
+_JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 
 _redactor = Redactor()
 
@@ -135,9 +146,9 @@ def _add_logger_name(logger: WrappedLogger, name: str, event: EventDict) -> Even
 
 def _redaction(redactor: Redactor) -> Processor:
     def redact(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
-        for key, value in event.items():
-            event[key] = redactor.clean(value, key)
-        return event
+        if redactor.is_clean(event):
+            return event
+        return {key: redactor.clean(value, key) for key, value in event.items()}
 
     return redact
 
@@ -166,39 +177,40 @@ def _open_file(path: Path, *, complain: bool) -> files.LogFile | None:
 def _json_lines(file: files.LogFile) -> Output:
     def write(event: EventDict) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-        line = orjson.dumps({**event, "time": f"{now}Z"}, default=str, option=orjson.OPT_NON_STR_KEYS)
-        file.write(line.decode())
+        file.write(orjson.dumps({**event, "time": f"{now}Z"}, default=str, option=_JSON))
 
     return write
 
 
 def _terminal(*, with_contents: bool) -> Output:
-    render = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), sort_keys=False, pad_event_to=0, pad_level=False
-    )
+    stream, colours = sys.stderr, _COLOURS if sys.stderr.isatty() else {}
 
     def write(event: EventDict) -> None:
-        name = event["logger"]
-        if name == RAW and not with_contents:
+        if event["logger"] == RAW and not with_contents:
             return
-        line = render(None, "", {"timestamp": time.strftime("%H:%M:%S"), **_in_short(event)})
-        try:
-            print(line, file=sys.stderr, flush=True)  # noqa: T201
-        except (OSError, ValueError):  # the terminal is gone; the proxy goes on
-            pass
+        level = event["level"]
+        shown = f"{colours[level]}{level}\x1b[0m" if level in colours else level
+        words = [time.strftime("%H:%M:%S"), f"[{shown}]", *_in_words(event)]
+        with contextlib.suppress(OSError, ValueError):  # the terminal is gone; the proxy goes on
+            stream.write(" ".join(words) + "\n")
+            stream.flush()
 
     return write
 
 
-def _in_short(event: EventDict) -> EventDict:
+def _in_words(event: EventDict) -> Iterator[str]:
     """What a person reads on a terminal; the file has the rest."""
-    if event["event"] != "request":
-        ours = str(event["logger"]).startswith("ccp.")
-        return {key: value for key, value in event.items() if not (ours and key == "logger")}
-    source = event.get("answered_locally") or f"{event.get('provider')}/{event.get('model')}"
-    short: EventDict = {"event": f"{event.get('client_model') or 'request'} -> {source}"}
-    short.update((key, event[key]) for key in _SHOWN if key in event)
-    for key in ("first_token", "duration"):
-        if isinstance(short.get(key), float):
-            short[key] = f"{short[key]:.2f}s"
-    return short
+    name = event["event"]
+    if name == "request":
+        source = event.get("answered_locally") or f"{event.get('provider')}/{event.get('model')}"
+        yield f"{event.get('client_model') or name} -> {source}"
+        for key in _SHOWN_OF_REQUESTS:
+            if (value := event.get(key)) is not None:
+                yield f"{key}={value:.2f}s" if type(value) is float else f"{key}={value}"
+        return
+    yield str(name)
+    for key, value in event.items():
+        if key == "exception":
+            yield f"\n{value}"
+        elif key not in _NOT_SHOWN and not (key == "logger" and str(value).startswith("ccp.")):
+            yield f"{key}={value!r}" if type(value) is str and " " in value else f"{key}={value}"

@@ -21,7 +21,10 @@ TIERS = ("opus", "sonnet", "haiku", "fable")
 def tier_of(model: str) -> str:
     """The tier that a client's model id belongs to, by substring so that future ids work too."""
     lowered = model.lower()
-    return next((tier for tier in TIERS if tier in lowered), "default")
+    for tier in TIERS:
+        if tier in lowered:
+            return tier
+    return "default"
 
 
 @define(eq=False)
@@ -54,9 +57,11 @@ class DefaultRouting:
         if thinking is None:
             thinking = settings.thinking.default
         fallbacks: tuple[Route, ...] = ()
-        if with_fallbacks:
-            texts = getattr(settings.fallbacks, tier)
-            pairs = map(split_model, settings.fallbacks.default if texts is None else texts)
+        texts = getattr(settings.fallbacks, tier) if with_fallbacks else ()
+        if texts is None:
+            texts = settings.fallbacks.default
+        if texts:
+            pairs = map(split_model, texts)
             fallbacks = tuple(
                 Route(provider_id=p[0], model=p[1], tier=tier, thinking=thinking)
                 for p in pairs

@@ -63,7 +63,7 @@ def test_both_figures_follow_the_reported_usage() -> None:
     assert (learned.tokens("m", 1000), learned.tokens_of_size("m", 1000)) == (1200, 1500)
     compare(learned, estimated=1000, counted=1000, reported=2000)
     assert (learned.tokens("m", 1000), learned.tokens_of_size("m", 1000)) == (1400, 1625)
-    for _ in range(1000):
+    for _ in range(4000):
         compare(learned, estimated=600, counted=1000, reported=900)
     assert learned.tokens("m", 1000) == pytest.approx(900, abs=10)
     assert learned.tokens_of_size("m", 1000) == 1500

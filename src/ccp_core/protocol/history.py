@@ -75,33 +75,34 @@ class _History:
     def assistant(self, content: Any) -> None:
         if self.answering:
             self._end_of_turn()
-        for block in _blocks(content):
+        for block in content if type(content) is list else text_blocks(content):
             kind = block.get("type")
             if kind == "tool_use":
                 self.calls.append(self._call(block))
             elif kind == "tool_result":
                 self.speech += _as_text(block)
                 self._note("a tool result in an assistant message became text")
-            else:
+            elif kind != "text" or not _is_blank(block):
                 self.speech.append(block)
 
     def user(self, content: Any) -> None:
         self.answering = True
-        for block in _blocks(content):
+        for block in content if type(content) is list else text_blocks(content):
             kind = block.get("type")
             if kind == "tool_result":
                 self.results.append(block)
             elif kind == "tool_use":
                 self.rest += _as_text(block)
                 self._note("a tool use in a user message became text")
-            else:
+            elif kind != "text" or not _is_blank(block):
                 self.rest.append(block)
 
     def system(self, message: Json) -> None:
         self.answering = True
         blocks = [
             part
-            for block in _blocks(message.get("content"))
+            for block in text_blocks(message.get("content"))
+            if block.get("type") != "text" or not _is_blank(block)
             for part in (_as_text(block) if block.get("type") in _SPOKEN_BY_OTHERS else [block])
         ]
         if not blocks:
@@ -136,30 +137,29 @@ class _History:
                 self.done[-1]["content"] += content
             else:
                 self.done.append({"role": "assistant", "content": content})
-        answers = self._answers() if self.calls or self.results else []
-        self._write_user(answers + self.rest if answers else self.rest)
+        content = self._answers() + self.rest if self.calls or self.results else self.rest
+        if self.fold_system:
+            self._append_user(content)
+        else:
+            self._write_user(content)
         self.speech, self.calls, self.given_ids, self.results, self.rest = [], [], [], [], []
         self.answering = False
 
     def _write_user(self, content: list[Json]) -> None:
-        if not content:
-            return
-        if self.fold_system:
-            self._append_user(content)
-            return
+        """Write a turn in which whole system messages stand between the user's blocks."""
         blocks: list[Json] = []
         for item in content:
             if "role" not in item:
                 blocks.append(item)
                 continue
-            if blocks:
-                self._append_user(blocks)
-                blocks = []
-            self.done.append(item)
-        if blocks:
             self._append_user(blocks)
+            blocks = []
+            self.done.append(item)
+        self._append_user(blocks)
 
     def _append_user(self, blocks: list[Json]) -> None:
+        if not blocks:
+            return
         if self.done and self.done[-1]["role"] == "user":  # what stood between was empty
             self.done[-1]["content"] += blocks
         else:
@@ -217,16 +217,9 @@ class _History:
         self.notes[text] = None
 
 
-def _blocks(content: Any) -> list[Json]:
-    """The blocks of a message, without blank text."""
-    if type(content) is not list:
-        content = text_blocks(content)
-    return [
-        block
-        for block in content
-        if block.get("type") != "text"
-        or ((text := block.get("text")) and type(text) is str and not text.isspace())
-    ]
+def _is_blank(text_block: Json) -> bool:
+    text = text_block.get("text")
+    return not text or type(text) is not str or text.isspace()
 
 
 def _key(id: Any) -> str:

@@ -82,6 +82,8 @@ class MessagesRequest:
         return schema if isinstance(schema, dict) else None
 
 
+_OBJECTS = frozenset({dict})
+
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "model": ((str,), "a string"),
     "system": ((str, list), "a string or a list of text blocks"),
@@ -122,6 +124,10 @@ def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
     if not messages:
         raise InvalidRequest("messages: at least one message is required")
     for index, message in enumerate(messages):
+        if type(message) is dict and type(message.get("role")) is str:
+            content = message.get("content")
+            if type(content) is str or (type(content) is list and _OBJECTS.issuperset(map(type, content))):
+                continue  # nearly all of them; what is wrong with another is found out slowly
         _check_message(f"messages.{index}", message)
     for index, tool in enumerate(body.get("tools") or ()):
         if not isinstance(tool, dict) or not isinstance(tool.get("name", ""), str):

@@ -68,7 +68,11 @@ def estimate(request: MessagesRequest) -> int:
     JSON costs about four bytes a token. What Learned knows of a model makes it better.
     """
     reader = _Reader()
-    packed = sum(map(reader.packed, request.messages))
+    packed = 0
+    for message in request.messages:
+        content = message.get("content") if type(message) is dict else None
+        if type(content) is list and message.get("role") != "assistant":
+            packed += reader.packed(content)
     return max(1, reader.fixed + (request.size - packed) // _BYTES)
 
 
@@ -121,16 +125,14 @@ class _Reader:
             if isinstance(message, dict):
                 self._content(message.get("content"))
 
-    def packed(self, message: Any) -> int:
-        """The bytes of a message's images and documents in base64, which have their own weight."""
-        content = message.get("content") if isinstance(message, dict) else None
-        if type(content) is not list or message.get("role") == "assistant":
-            return 0
+    def packed(self, content: list[Any]) -> int:
+        """The bytes of images and documents in base64 among a message's blocks, which have a weight of their own."""
         packed = 0
         for block in content:
-            kind = block.get("type") if isinstance(block, dict) else None
+            kind = block.get("type") if type(block) is dict else None
             if kind == "tool_result":
-                packed += self.packed(block)
+                if type(shown := block.get("content")) is list:
+                    packed += self.packed(shown)
             elif kind in ("image", "document"):
                 source = block.get("source")
                 data = source.get("data") if isinstance(source, dict) else None

@@ -19,7 +19,7 @@ from aiohttp_sse import EventSourceResponse
 from ccp_core.errors import ApiError, ClientGone
 from ccp_core.protocol.collect import Collector
 from ccp_core.protocol.encode import PING, encode, encode_error
-from ccp_core.protocol.events import StreamEvent
+from ccp_core.protocol.events import MessageStop, StreamEvent
 from ccp_core.protocol.grammar import Grammar
 
 EMPTY_DELTA_INTERVAL = 100.0
@@ -108,6 +108,8 @@ class StreamedAnswer(EventSourceResponse):
         self._request = request
         self._loop = asyncio.get_running_loop()
         self._last_write = self._last_event = self._loop.time()
+        self.ended = False
+        """Whether the client has been sent the whole answer."""
         self._commit: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(commit_after, self._commit_soon)
 
@@ -135,14 +137,20 @@ class StreamedAnswer(EventSourceResponse):
             if not self.prepared:
                 await self._begin()
             self._last_write = self._last_event = self._loop.time()
-            await self.write(encode(events))
+            if type(events[-1]) is MessageStop:  # nothing follows: the end leaves in the same write
+                self.ended = True
+                self.quiet()
+                await self.write_eof(encode(events))
+            else:
+                await self.write(encode(events))
         except ConnectionError as error:
             raise ClientGone from error
 
     async def fail(self, error: ApiError, request_id: str) -> None:
         """End a stream that has begun with an error event; the open block stays open, so that the client asks again."""
-        await self.write(encode_error(error.error_type, error.message, request_id))
-        await self.close()
+        if not self.ended:
+            await self.write(encode_error(error.error_type, error.message, request_id))
+            await self.close()
 
     async def close(self) -> None:
         """End the stream, also towards the client."""

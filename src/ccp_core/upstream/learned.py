@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import define
 
 from ccp_core.errors import Verdict, VerdictKind
 
@@ -27,9 +27,9 @@ _COUNTED_EVERY = 256
 """Of a model's prompts so many are counted at first, and one of so many later."""
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Facts:
-    """What is known of one model."""
+    """What is known of one model. To be read: Learned alone writes it."""
 
     omit: frozenset[str] = frozenset()
     """Body members that it refused."""
@@ -68,35 +68,29 @@ class Learned:
         Of an overflow the context window is remembered.
         """
         if verdict.kind is VerdictKind.OVERFLOW and verdict.context_window is not None:
-            self._keep(model, evolve(self.facts(model), context_window=verdict.context_window))
+            self._kept(model).context_window = verdict.context_window
         change = verdict.adjustment
         if change is None or change.for_this_request or verdict.kind in _OF_ONE_REQUEST:
             return
-        known = self.facts(model)
+        known = self._kept(model)
+        known.omit |= change.omit
+        known.replace = {**known.replace, **change.replace}
         caps = [cap for cap in (known.max_tokens, change.max_tokens) if cap is not None]
-        self._keep(
-            model,
-            evolve(
-                known,
-                omit=known.omit | change.omit,
-                replace={**known.replace, **change.replace},
-                max_tokens=min(caps, default=None),
-            ),
-        )
+        known.max_tokens = min(caps, default=None)
 
     def note_usage(self, model: str, estimated: int, counted: Callable[[], int], reported: int) -> None:
         """Compare the estimate and the count of a prompt with the tokens that were reported, cached ones included.
 
         To count takes time, so ``counted`` is called for a model's first prompts and now and then.
         """
-        known = self.facts(model)
-        size_ratio = _average(known.size_ratio, estimated, reported)
+        size_ratio = _average(self.facts(model).size_ratio, estimated, reported)
         if size_ratio is None:
             return
-        ratio = known.ratio
+        known = self._kept(model)
+        known.size_ratio = size_ratio
         if known.compared < _COUNTED_FIRST or known.compared % _COUNTED_EVERY == 0:
-            ratio = _average(ratio, counted(), reported) or ratio
-        self._keep(model, evolve(known, ratio=ratio, size_ratio=size_ratio, compared=known.compared + 1))
+            known.ratio = _average(known.ratio, counted(), reported) or known.ratio
+        known.compared += 1
 
     def tokens(self, model: str, counted: int) -> int:
         """A count, corrected by what the model's earlier prompts turned out to be."""
@@ -106,11 +100,15 @@ class Learned:
         """An estimate from a request's size, corrected in the same way."""
         return round(estimated * (self.facts(model).size_ratio or 1.0))
 
-    def _keep(self, model: str, facts: Facts) -> None:
-        self._models[model] = facts
+    def _kept(self, model: str) -> Facts:
+        """What is known of ``model``, to be added to."""
+        facts = self._models.get(model)
+        if facts is None:
+            facts = self._models[model] = Facts()
+            if len(self._models) > MAX_MODELS:
+                self._models.popitem(last=False)
         self._models.move_to_end(model)
-        if len(self._models) > MAX_MODELS:
-            self._models.popitem(last=False)
+        return facts
 
 
 def _average(known: float | None, expected: int, reported: int) -> float | None:

@@ -93,7 +93,8 @@ async def _create(request: web.Request, gateway: Gateway) -> web.StreamResponse:
         error.headers = {**record.headers, **error.headers}
         raise
     except BaseException as error:
-        record.status, record.error = 499, type(error).__name__
+        if not (isinstance(answer, StreamedAnswer) and answer.ended):  # then the client may well leave
+            record.status, record.error = 499, type(error).__name__
         raise
     finally:
         if isinstance(answer, StreamedAnswer):
@@ -119,7 +120,7 @@ async def read_request(request: web.Request) -> MessagesRequest:
 
 def caller_of(headers: Mapping[str, str], token_route: str | None) -> Caller:
     """Who asks, without anything that could hold a token."""
-    kept = {name.lower(): value for name, value in headers.items() if name.lower() not in _SECRET_HEADERS}
+    kept = {low: value for name, value in headers.items() if (low := name.lower()) not in _SECRET_HEADERS}
     return Caller(
         token_route=token_route,
         session_id=kept.get("x-claude-code-session-id", ""),

@@ -93,7 +93,8 @@ class Conversation:
     def _replay(self, thoughts: list[Json], message: Json) -> None:
         """Put a turn's thinking where the provider wants it."""
         where = self.dialect.replay
-        if where == "drop":
+        placeholder = self.dialect.replay_placeholder if self.thinking and "tool_calls" in message else None
+        if where == "drop" or not (thoughts or placeholder):
             return
         own: list[str] = []
         foreign: list[str] = []
@@ -103,7 +104,6 @@ class Conversation:
                 (own if origin.kind in ("own", "unsigned") else foreign).append(text)
             if where == "as_received" and origin.kind == "own" and origin.signature in _FIELDS:
                 where = origin.signature  # type: ignore[assignment]
-        placeholder = self.dialect.replay_placeholder if self.thinking and "tool_calls" in message else None
         if own:
             thinking = "\n\n".join(own)
         elif placeholder is not None:  # another model's thinking is better than none
@@ -163,6 +163,8 @@ class Conversation:
 
 def _content(parts: list[str | Json]) -> str | list[Json]:
     """One string where all parts are text, which every server understands; otherwise a list of parts."""
+    if len(parts) == 1 and type(parts[0]) is str:  # nearly always
+        return parts[0]
     if all(type(part) is str for part in parts):
         return "\n\n".join(parts)  # type: ignore[arg-type]
     return [text_part(part) if isinstance(part, str) else part for part in parts]

@@ -8,7 +8,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-import orjson
 from attrs import Factory, define, frozen
 
 from ccp_core.protocol.events import Json
@@ -16,6 +15,9 @@ from ccp_openai_compat.dialect import AdaptParameters, ChatDialect, Parameters
 
 _WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OTHER = re.compile(r"[^A-Za-z0-9_-]")
+_MAX_KNOWN = 512
+"""Adapted tools that are remembered."""
+
 _NO_PARAMETERS: Json = {"type": "object", "properties": {}}
 
 
@@ -56,32 +58,31 @@ class Toolset:
 def declare(tools: Iterable[Json], dialect: ChatDialect) -> Toolset:
     """The request's tools in their order; a name that comes again counts once."""
     toolset = Toolset()
+    functions, by_wire_name = toolset.functions, toolset.by_wire_name
     for tool in tools:
         if tool.get("type", "custom") != "custom":
             toolset.left_out = True
             continue
         name = tool.get("name", "")
         alias = wire_name(name)
-        if not name or alias in toolset.by_wire_name:
+        if not name or alias in by_wire_name:
             continue
-        toolset.renamed = toolset.renamed or alias != name
+        if alias != name:
+            toolset.renamed = True
         schema = tool.get("input_schema")
-        if not isinstance(schema, dict):
+        if type(schema) is not dict:
             schema = _NO_PARAMETERS
         elif "type" not in schema:
             schema = {"type": "object", **schema}
-        declared, sent = DeclaredTool(name, schema), schema
-        if dialect.parameters is not None:
-            adapted = _adapted(dialect.parameters, orjson.dumps(schema))
-            if isinstance(adapted, Parameters):
-                declared, sent = DeclaredTool(name, schema, adapted), adapted.schema
-            else:
-                sent = adapted
-        toolset.by_wire_name[alias] = declared
+        if dialect.parameters is None:
+            declared, sent = DeclaredTool(name, schema), schema
+        else:
+            declared, sent = _adapted(name, schema, dialect.parameters)
+        by_wire_name[alias] = declared
         function: Json = {"name": alias, "parameters": sent}
         if description := tool.get("description"):
             function["description"] = description
-        toolset.functions.append({"type": "function", "function": function})
+        functions.append({"type": "function", "function": function})
     return toolset
 
 
@@ -94,9 +95,23 @@ def wire_name(name: str) -> str:
     return f"{_OTHER.sub('_', name)[:55]}_{digest}"
 
 
-@lru_cache(maxsize=512)
-def _adapted(adapt: AdaptParameters, schema: bytes) -> Json | Parameters:
-    return adapt(orjson.loads(schema))
+_known: dict[tuple[AdaptParameters, str], tuple[DeclaredTool, Json]] = {}
+
+
+def _adapted(name: str, schema: Json, adapt: AdaptParameters) -> tuple[DeclaredTool, Json]:
+    """A tool as a provider gets it, with the schema that is sent. Sessions declare the same tools in every turn."""
+    known = _known.get((adapt, name))
+    if known is not None and known[0].schema == schema:
+        return known
+    adapted = adapt(schema)
+    if isinstance(adapted, Parameters):
+        known = DeclaredTool(name, schema, adapted), adapted.schema
+    else:
+        known = DeclaredTool(name, schema), adapted
+    if len(_known) >= _MAX_KNOWN:
+        del _known[next(iter(_known))]
+    _known[adapt, name] = known
+    return known
 
 
 def tool_choice(

@@ -36,6 +36,7 @@ from ccp_core.protocol.sse import SSEEvent
 from ccp_core.protocol.think_tags import ThinkTagSplitter
 from ccp_core.protocol.tool_text import TextToolCall, ToolTextRescue
 from ccp_openai_compat.request.body import ChatMemo
+from ccp_openai_compat.request.tools import DeclaredTool
 from ccp_openai_compat.stream import reading
 from ccp_openai_compat.stream.tool_calls import Call, ToolCalls, name_and_arguments
 
@@ -55,10 +56,8 @@ class ChatStream:
         self._splitter = (
             ThinkTagSplitter(starts_inside=dialect.thinking_starts_in_prompt) if dialect.think_tags else None
         )
-        self._rescuable: Mapping[str, Json] = (
-            {name: tool.wire_schema for name, tool in memo.tools.items()} if rescue else {}
-        )
-        self._rescue = ToolTextRescue(self._rescuable) if self._rescuable else None
+        self._rescuable: Mapping[str, DeclaredTool] = memo.tools if rescue else {}
+        self._rescue: ToolTextRescue | None = None  # made for the first text, and anew behind a call
         self._calls = ToolCalls(memo.tools, memo.call_ids)
         self._run: str | Call = ""  # the kind of what comes in: text, thinking, or the arguments of a call
         self._pieces: list[str] = []  # of the run, in this chunk
@@ -209,10 +208,13 @@ class ChatStream:
                 self._plain(piece, out)
 
     def _plain(self, text: str, out: list[StreamEvent]) -> None:
-        if self._rescue is None:
+        if not self._rescuable:
             self._speak(_TEXT, text, out)
-        else:
-            self._rescued(self._rescue.feed(text), out)
+            return
+        if self._rescue is None:
+            schemas = {name: tool.wire_schema for name, tool in self._rescuable.items()}
+            self._rescue = ToolTextRescue(schemas)
+        self._rescued(self._rescue.feed(text), out)
 
     def _rescued(self, parts: Sequence[str | TextToolCall], out: list[StreamEvent]) -> None:
         for part in parts:
@@ -233,7 +235,7 @@ class ChatStream:
                     self._plain(piece, out)
         if self._rescue is not None:
             self._rescued(self._rescue.flush(), out)
-            self._rescue = ToolTextRescue(self._rescuable)
+            self._rescue = None
 
     def _speak(self, kind: str, text: str, out: list[StreamEvent]) -> None:
         """Send text or thinking: in the open block if that is of its kind, otherwise in a new one."""
