@@ -19,6 +19,7 @@ myst_heading_anchors = 3
 
 html_theme = "furo"
 html_title = "ccp"
+smartquotes = False  # messages are searched for as they are shown
 html_show_sphinx = False
 html_copy_source = False
 html_static_path = ["_static"]
@@ -46,7 +47,7 @@ def _captioned(block: re.Match[str]) -> str:
     language, how, title = block.groups()
     if title == "example":
         return f"```{language}"
-    return f"```{{code-block}} {language}\n:caption: {title}{', at its end' if how == 'append' else ''}\n"
+    return f"```{{code-block}} {language}\n:caption: `{title}`{', at its end' if how == 'append' else ''}\n"
 
 
 def _is_page(target: Path) -> bool:
