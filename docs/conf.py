@@ -15,6 +15,7 @@ copyright = author
 
 extensions = ["myst_parser", "sphinx_copybutton"]
 nitpicky = True
+highlight_language = "none"
 myst_heading_anchors = 3
 
 html_theme = "furo"
