@@ -19,7 +19,8 @@ def messages(text: str) -> list[str]:
     """The quoted messages of a section: its headings, and reasons in the first column of its tables."""
     headings = re.findall(r"^### (.+)$", text, re.MULTILINE)
     quoted = [code for heading in headings for _, code in re.findall(r"(`+)(.+?)\1", heading)]
-    return quoted + re.findall(r"^\| `(.+?)` \|", text, re.MULTILINE)
+    reasons = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+    return quoted + [code for reason in reasons for code in re.findall(r"`(.+?)`", reason)]
 
 
 def texts() -> set[str]:
