@@ -48,7 +48,7 @@ def commands(page: Page) -> Iterator[list[str]]:
     lines = [line for text in shell for line in text.splitlines()]
     inside = [call for line in lines for call in re.findall(r"(?:^|[;|(=/ ])(ccp [a-z-].*)", line)]
     for call in [*inside, *(code for code in page.inline if re.match(r"ccp [a-z-]", code))]:
-        yield shlex.split(re.split(r"\)\"| # |[;|]| {2,}", call)[0])
+        yield shlex.split(re.split(r"[;|)]| # | {2,}", call)[0])
 
 
 @pytest.mark.parametrize("page", EVERY_PAGE, ids=str)
