@@ -13,7 +13,7 @@ from ccp_core.cli.main import cli
 from ccp_core.config.catalog import PROVIDER_SETTINGS, SECTIONS, SETTINGS, variables
 from ccp_core.config.names import CONFIG_VARIABLE, KNOWN_PROVIDERS, REPLACED
 
-from .pages import EVERY_PAGE, Page
+from .pages import EVERY_PAGE, ROOT, Page
 
 OURS = {
     *variables(
@@ -116,3 +116,11 @@ def test_settings_exist(page: Page) -> None:
         if (table := re.fullmatch(r"\[([a-z_]+)\]", code)) and table[1] not in SECTIONS:
             unknown.append(code)
     assert unknown == []
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=str)
+def test_source_files_exist(page: Page) -> None:
+    """``upstream/exchange.py`` is a module of the core, ``usage.py`` one beside the page."""
+    paths = [code for code in page.inline if re.fullmatch(r"[\w.-]+(/[\w.-]+)*\.py", code)]
+    places = (ROOT, ROOT / "src" / "ccp_core", page.path.parent)
+    assert [path for path in paths if not any((place / path).exists() for place in places)] == []
