@@ -51,10 +51,10 @@ def test_links_lead_to_files_and_headings_that_exist(page: Page) -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_the_page_of_a_provider_is_its_readme(name: str) -> None:
     """One text, wherever it is read."""
-    page = Page(DOCS / "providers" / f"{name}.md")
-    assert page.source.startswith(f"# {SPECS[name].name}\n\n```{{include}} ../../plugins/")
+    page, distribution = Page(DOCS / "providers" / f"{name}.md"), KNOWN_PROVIDERS[name].distribution
     (readme,) = page.includes
-    assert readme.read_text(encoding="utf-8").startswith(f"# {KNOWN_PROVIDERS[name].distribution}\n")
+    assert readme.read_text(encoding="utf-8").startswith(f"# {distribution}\n")
+    assert page.source.startswith(f"# {SPECS[name].name}\n\nThis page is the [README of {distribution}](")
 
 
 @pytest.mark.parametrize("name", SPECS)
