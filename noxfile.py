@@ -110,6 +110,15 @@ def real_llamacpp(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, in site/; a warning, such as a link that leads nowhere, is an error."""
+    session.install("--quiet", "-r", str(ROOT / "requirements" / "docs.txt"))
+    shutil.rmtree(ROOT / "site", ignore_errors=True)
+    doctrees = Path(session.create_tmp()) / "doctrees"
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-d", str(doctrees), "docs", "site")
+
+
+@nox.session
 def packaging(session: nox.Session) -> None:
     """Build every wheel; install and serve from wheels alone, in empty virtual environments.
 
