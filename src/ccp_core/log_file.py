@@ -29,9 +29,11 @@ class LogFile(logging.handlers.RotatingFileHandler):
         """Append a line, given with its end. Other threads wait."""
         self.acquire()
         try:
-            if self._current_size() >= self.maxBytes:
+            stream, size = self._current()
+            if size >= self.maxBytes:
                 self.doRollover()
-            os.write(self.stream.fileno(), line)
+                stream, _ = self._current()
+            os.write(stream.fileno(), line)
         except (OSError, ValueError) as error:
             if self._complain:
                 self._complain = False
@@ -41,17 +43,17 @@ class LogFile(logging.handlers.RotatingFileHandler):
 
     def doRollover(self) -> None:
         """Rotate, unless another process of ours has just done it."""
-        with _alone(self.stream):
-            if self._current_size() >= self.maxBytes:
+        with _alone(self._current()[0]):
+            if self._current()[1] >= self.maxBytes:
                 super().doRollover()
 
     def _open(self) -> TextIOWrapper:
-        stream = open(self.baseFilename, "a", encoding=self.encoding, opener=_for_owner)
+        stream = open(self.baseFilename, "a", encoding=self.encoding, opener=_for_owner)  # noqa: SIM115
         self._opened = os.fstat(stream.fileno())
         return stream
 
-    def _current_size(self) -> int:
-        """The file's size in bytes. Goes on in the new file when another process has rotated the one open here."""
+    def _current(self) -> tuple[TextIOWrapper, int]:
+        """The open file and its size in bytes; the new one when another process has rotated the one open here."""
         now: os.stat_result | None = None
         with contextlib.suppress(FileNotFoundError):  # another one is just about to make it
             now = os.stat(self.baseFilename)
@@ -60,7 +62,7 @@ class LogFile(logging.handlers.RotatingFileHandler):
                 self.stream.close()
             self.stream = self._open()
             now = self._opened
-        return now.st_size
+        return self.stream, now.st_size
 
 
 def tell(path: Path, error: Exception) -> None:
