@@ -47,7 +47,12 @@ class Route:
 
 @define(kw_only=True, eq=False)
 class StreamContext:
-    """One upstream stream, as the stream hooks see it. ``state`` is what ccp_open_stream returned."""
+    """One upstream stream, as the stream hooks see it. ``state`` is what ccp_open_stream returned.
+
+    ``request`` and ``upstream_request`` are whole until content of the answer has reached the client; then nothing
+    is asked again, and the core frees their messages, tools and system prompt. What a hook needs of these later it
+    keeps from ccp_open_stream on.
+    """
 
     provider: Provider
     request: MessagesRequest
@@ -55,6 +60,12 @@ class StreamContext:
     route: Route
     options: BuildOptions
     state: Any = None
+
+    def free_conversation(self) -> None:
+        """Let go of what makes a request large: a stream may last for minutes, and there may be many."""
+        for body in (self.request.body, self.upstream_request.body):
+            for name in ("messages", "tools", "system"):
+                body.pop(name, None)
 
 
 @frozen(kw_only=True)

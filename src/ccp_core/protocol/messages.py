@@ -37,8 +37,7 @@ class MessagesRequest:
     @property
     def messages(self) -> list[Json]:
         """The conversation; each message has ``role`` and ``content``."""
-        messages: list[Json] = self.body["messages"]
-        return messages
+        return self.body.get("messages") or []
 
     @property
     def tools(self) -> list[Json]:

@@ -46,7 +46,8 @@ _NO_BODY = b""
 class Attempt:
     """Asks ``upstream`` once. ``send`` passes legal events on to the client; ``raw`` notes contents, where wanted.
 
-    ``continuation``: what is asked goes on with an answer that was cut.
+    ``continuation``: what is asked goes on with an answer that was cut. ``may_be_last``: nothing else needs the
+    request once the client has got content.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Attempt:
         send: Callable[[list[StreamEvent]], Awaitable[None]],
         *,
         continuation: Continuation | None = None,
+        may_be_last: bool = False,
         raw: RawLog | None = None,
     ) -> None:
         self._upstream = upstream
@@ -65,6 +67,7 @@ class Attempt:
         self._answer = answer
         self._send = send
         self._continuation = continuation
+        self._may_be_last = may_be_last
         self._raw = raw
         self._stream: StreamContext | None = None  # while the upstream's answer has not ended
         self._last: list[
@@ -153,6 +156,9 @@ class Attempt:
                 await self._send(events)
                 if answer.grammar.finished:
                     return "truncated", _NO_BODY
+                if self._may_be_last and answer.committed and answer.grammar.has_content:
+                    stream.free_conversation()
+                    self._may_be_last = False
         rest = decoder.finish()
         if rest and rest[0].data.rstrip().endswith((b"}", b"]")):  # whole, but for the line that ends it
             self._last = accept(self._joined(lane.translate_chunk(stream, rest)))

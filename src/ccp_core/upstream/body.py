@@ -35,10 +35,11 @@ class RequestBody(Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send all of it."""
-        if len(self._data) <= SMALL:
-            await writer.write(self._data)
+        data, self._data = self._data, b""  # which nobody asks for twice: a POST is not repeated
+        if len(data) <= SMALL:
+            await writer.write(data)
             return
-        view = memoryview(self._data)
+        view = memoryview(data)
         for start in range(0, len(view), PIECE):
             try:
                 async with asyncio.timeout(self._timeout):

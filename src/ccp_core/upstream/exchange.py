@@ -180,7 +180,15 @@ class Exchange:
         if self._recovery is not None and self._recovery.begun:
             request, continuation = self._recovery.request(), self._recovery.continuation()
         self._answer.grammar.provider = route.provider_id
-        attempt = Attempt(upstream, route, self._answer, self._send, continuation=continuation, raw=self._raw)
+        attempt = Attempt(
+            upstream,
+            route,
+            self._answer,
+            self._send,
+            continuation=continuation,
+            may_be_last=self._recovery is None and not upstream.learned.wants_count(route.model),
+            raw=self._raw,
+        )
         key: Key | None = None
         try:
             # Before a slot is taken: a request that has no key shall not cost a place in the window.

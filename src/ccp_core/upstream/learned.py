@@ -78,17 +78,22 @@ class Learned:
         caps = [cap for cap in (known.max_tokens, change.max_tokens) if cap is not None]
         known.max_tokens = min(caps, default=None)
 
+    def wants_count(self, model: str) -> bool:
+        """Whether the next prompt is to be counted: of a model's prompts the first ones, and now and then one."""
+        compared = self.facts(model).compared
+        return compared < _COUNTED_FIRST or compared % _COUNTED_EVERY == 0
+
     def note_usage(self, model: str, estimated: int, counted: Callable[[], int], reported: int) -> None:
         """Compare the estimate and the count of a prompt with the tokens that were reported, cached ones included.
 
-        To count takes time, so ``counted`` is called for a model's first prompts and now and then.
+        To count takes time, so ``counted`` is called only where ``wants_count``.
         """
         size_ratio = _average(self.facts(model).size_ratio, estimated, reported)
         if size_ratio is None:
             return
         known = self._kept(model)
         known.size_ratio = size_ratio
-        if known.compared < _COUNTED_FIRST or known.compared % _COUNTED_EVERY == 0:
+        if self.wants_count(model):
             known.ratio = _average(known.ratio, counted(), reported) or known.ratio
         known.compared += 1
 

@@ -109,13 +109,25 @@ async def read_request(request: web.Request) -> MessagesRequest:
     """The parsed body. Raises ApiError when it is not a Messages request."""
     try:
         betas = ",".join(request.headers.getall("anthropic-beta", ()))
-        return parse_request(await request.read(), betas)
+        return parse_request(await _read_body(request), betas)
     except InvalidRequest as error:
         raise ApiError(400, "invalid_request_error", str(error)) from None
     except web.HTTPException:
         raise
     except (web.RequestPayloadError, ValueError) as error:
         raise ApiError(400, "invalid_request_error", f"The request body cannot be read: {error}") from None
+
+
+async def _read_body(request: web.Request) -> bytes:
+    """The body, unpacked. aiohttp's own ``read`` would keep it for as long as the request lasts."""
+    pieces: list[bytes] = []
+    size, limit = 0, request.client_max_size
+    async for piece in request.content.iter_any():
+        size += len(piece)
+        if size > limit:
+            raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def caller_of(headers: Mapping[str, str], token_route: str | None) -> Caller:
