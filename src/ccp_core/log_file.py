@@ -25,15 +25,15 @@ class LogFile(logging.handlers.RotatingFileHandler):
         self._opened: os.stat_result
         super().__init__(path, maxBytes=max_bytes, backupCount=backups, encoding="utf-8")
 
-    def write(self, line: bytes) -> None:
-        """Append a line, given with its end. Other threads wait."""
+    def write(self, lines: bytes) -> None:
+        """Append lines, given with their ends. Other threads wait."""
         self.acquire()
         try:
             stream, size = self._current()
             if size >= self.maxBytes:
                 self.doRollover()
                 stream, _ = self._current()
-            os.write(stream.fileno(), line)
+            os.write(stream.fileno(), lines)
         except (OSError, ValueError) as error:
             if self._complain:
                 self._complain = False

@@ -3,15 +3,20 @@
 A line is an event: it passes the processors once, and each output writes it in its own form. What libraries say to
 Python's ``logging`` (aiohttp, asyncio, warnings) becomes such an event too. Nothing is computed for a level that is
 off: the filter sits in the bound logger's methods.
+
+The one line of each request may wait for others, a tenth of a second at most: many are then made and written at once.
+Everything else is written at once, behind the lines that wait.
 """
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn, TypeAlias
@@ -19,7 +24,7 @@ from typing import NoReturn, TypeAlias
 import orjson
 import platformdirs
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 from ccp_core import log_file as files
 from ccp_core.config.settings import LoggingSettings
@@ -34,7 +39,11 @@ BACKUPS = 3
 RAW = "ccp.raw"
 """Name of the logger for contents (LOG_RAW_*). They go to the file; to the terminal only when there is no file."""
 
-Output: TypeAlias = Callable[[EventDict], None]
+WAIT = 0.1
+"""Seconds that a request's line may wait to be written."""
+
+Output: TypeAlias = Callable[[Sequence[EventDict]], None]
+"""Writes events, oldest first."""
 
 _SHOWN_OF_REQUESTS = (
     *("status", "error", "input_tokens", "output_tokens", "cached_tokens"),
@@ -42,15 +51,13 @@ _SHOWN_OF_REQUESTS = (
 )
 """What the terminal shows of a request."""
 
-_NOT_SHOWN = ("event", "level")
+_NOT_SHOWN = ("event", "level", "time")
 _COLOURS = {
     "debug": "\x1b[2m",
     "warning": "\x1b[33m",
     "error": "\x1b[31m",
     "critical": "\x1b[31;1m",
 }
-
-_JSON = orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 
 _redactor = Redactor()
 
@@ -104,8 +111,7 @@ def configure(
             structlog.processors.add_log_level,
             _add_logger_name,
             structlog.processors.format_exc_info,
-            _redaction(_redactor),
-            _writing(outputs),
+            _Lines(_redactor, outputs),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda name="": name,
@@ -144,24 +150,49 @@ def _add_logger_name(logger: WrappedLogger, name: str, event: EventDict) -> Even
     return event
 
 
-def _redaction(redactor: Redactor) -> Processor:
-    def redact(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+class _Lines:
+    """The last processor: takes the events, and has every output write them without secrets."""
+
+    def __init__(self, redactor: Redactor, outputs: Sequence[Output]) -> None:
+        self._redactor = redactor
+        self._outputs = outputs
+        self._waiting: list[EventDict] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # whose timer writes what waits
+        atexit.register(self.write)
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> NoReturn:
+        """Take an event; the whole line is done here, so nothing goes back to structlog."""
+        event["time"] = time.time()
+        self._waiting.append(event)
+        if event["event"] != "request" or not self._is_written_later():
+            self.write()
+        raise structlog.DropEvent
+
+    def write(self) -> None:
+        """Write all that waits."""
+        self._loop = None
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            clean = [self._clean(event) for event in waiting]
+            for output in self._outputs:
+                output(clean)
+
+    def _is_written_later(self) -> bool:
+        """Whether a timer will write what waits: it needs a loop that runs."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        if self._loop is not loop:
+            self._loop = loop
+            loop.call_later(WAIT, self.write)
+        return True
+
+    def _clean(self, event: EventDict) -> EventDict:
+        redactor = self._redactor
         if redactor.is_clean(event):
             return event
         return {key: redactor.clean(value, key) for key, value in event.items()}
-
-    return redact
-
-
-def _writing(outputs: Iterable[Output]) -> Processor:
-    """The last processor: every output writes the event, in turn."""
-
-    def write(logger: WrappedLogger, name: str, event: EventDict) -> NoReturn:
-        for output in outputs:
-            output(event)
-        raise structlog.DropEvent
-
-    return write
 
 
 def _open_file(path: Path, *, complain: bool) -> files.LogFile | None:
@@ -175,24 +206,31 @@ def _open_file(path: Path, *, complain: bool) -> files.LogFile | None:
 
 
 def _json_lines(file: files.LogFile) -> Output:
-    def write(event: EventDict) -> None:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-        file.write(orjson.dumps({**event, "time": f"{now}Z"}, default=str, option=_JSON))
+    def write(events: Sequence[EventDict]) -> None:
+        file.write(b"".join(map(_json, events)))
 
     return write
+
+
+def _json(event: EventDict) -> bytes:
+    now = datetime.fromtimestamp(event["time"], UTC).isoformat(timespec="milliseconds")
+    event = {**event, "time": now.replace("+00:00", "Z")}
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
 def _terminal(*, with_contents: bool) -> Output:
     stream, colours = sys.stderr, _COLOURS if sys.stderr.isatty() else {}
 
-    def write(event: EventDict) -> None:
-        if event["logger"] == RAW and not with_contents:
-            return
+    def line(event: EventDict) -> str:
         level = event["level"]
         shown = f"{colours[level]}{level}\x1b[0m" if level in colours else level
-        words = [time.strftime("%H:%M:%S"), f"[{shown}]", *_in_words(event)]
+        when = time.strftime("%H:%M:%S", time.localtime(event["time"]))
+        return " ".join((when, f"[{shown}]", *_in_words(event))) + "\n"
+
+    def write(events: Sequence[EventDict]) -> None:
+        lines = [line(event) for event in events if with_contents or event["logger"] != RAW]
         with contextlib.suppress(OSError, ValueError):  # the terminal is gone; the proxy goes on
-            stream.write(" ".join(words) + "\n")
+            stream.write("".join(lines))
             stream.flush()
 
     return write

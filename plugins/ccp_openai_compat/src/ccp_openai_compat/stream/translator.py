@@ -15,7 +15,7 @@ when a finish reason was seen; otherwise it was cut.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
@@ -56,7 +56,7 @@ class ChatStream:
         self._splitter = (
             ThinkTagSplitter(starts_inside=dialect.thinking_starts_in_prompt) if dialect.think_tags else None
         )
-        self._rescuable: Mapping[str, DeclaredTool] = memo.tools if rescue else {}
+        self._rescuable = _Schemas(memo.tools) if rescue and memo.tools else None
         self._rescue: ToolTextRescue | None = None  # made for the first text, and anew behind a call
         self._calls = ToolCalls(memo.tools, memo.call_ids)
         self._run: str | Call = ""  # the kind of what comes in: text, thinking, or the arguments of a call
@@ -208,12 +208,11 @@ class ChatStream:
                 self._plain(piece, out)
 
     def _plain(self, text: str, out: list[StreamEvent]) -> None:
-        if not self._rescuable:
+        if self._rescuable is None:
             self._speak(_TEXT, text, out)
             return
         if self._rescue is None:
-            schemas = {name: tool.wire_schema for name, tool in self._rescuable.items()}
-            self._rescue = ToolTextRescue(schemas)
+            self._rescue = ToolTextRescue(self._rescuable)
         self._rescued(self._rescue.feed(text), out)
 
     def _rescued(self, parts: Sequence[str | TextToolCall], out: list[StreamEvent]) -> None:
@@ -281,6 +280,22 @@ class ChatStream:
         self._calls.stop_whole(out)
         out.append(StreamError(reading.error_of(payload), reading.error_status(payload)))
         self.ended = True
+
+
+class _Schemas(Mapping[str, Json]):
+    """The schemas of declared tools by wire name, of which an answer without calls in its text needs none."""
+
+    def __init__(self, tools: Mapping[str, DeclaredTool]) -> None:
+        self._tools = tools
+
+    def __getitem__(self, name: str) -> Json:
+        return self._tools[name].wire_schema
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tools)
+
+    def __len__(self) -> int:
+        return len(self._tools)
 
 
 def _unusual(data: bytes) -> Any:
