@@ -18,8 +18,8 @@ from aiohttp_sse import EventSourceResponse
 
 from ccp_core.errors import ApiError, ClientGone
 from ccp_core.protocol.collect import Collector
-from ccp_core.protocol.encode import PING, encode, encode_error
-from ccp_core.protocol.events import MessageStop, StreamEvent
+from ccp_core.protocol.encode import encode, encode_error
+from ccp_core.protocol.events import MessageStop, Ping, StreamEvent
 from ccp_core.protocol.grammar import Grammar
 
 EMPTY_DELTA_INTERVAL = 100.0
@@ -98,20 +98,18 @@ class StreamedAnswer(EventSourceResponse):
         commit_after: float,
         ping: float,
     ) -> None:
-        super().__init__(
-            allow_all_methods=True,
-            ping_interval=min(ping, EMPTY_DELTA_INTERVAL),
-            send_timeout=None,  # the connection has one (server.connection)
-        )
+        super().__init__(allow_all_methods=True, ping_interval=min(ping, EMPTY_DELTA_INTERVAL))
         self.grammar = grammar
+        self.ended = False
+        """Whether the client has been sent the whole answer."""
         self._headers_at_begin = headers
         self._request = request
         self._loop = asyncio.get_running_loop()
-        self._last_write = self._last_event = self._loop.time()
-        self.ended = False
-        """Whether the client has been sent the whole answer."""
-        self._commit: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(commit_after, self._commit_soon)
+        now = self._loop.time()
+        self._last_write = self._last_event = now
+        self._commit_at = now + commit_after
+        self._sign: asyncio.Task[None] | None = None  # writes a sign of life
+        self._timer = self._loop.call_later(min(commit_after, self._ping_interval), self._look)
 
     @property
     def committed(self) -> bool:
@@ -126,10 +124,14 @@ class StreamedAnswer(EventSourceResponse):
             self.grammar = self.grammar.anew()
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send status and headers."""
-        if not self.prepared:
-            self.headers.update(self._headers_at_begin())
-        return await super().prepare(request)
+        """Prepare status and headers; they leave with what is written next."""
+        if self.prepared:
+            return self._payload_writer
+        self.headers.update(self._headers_at_begin())
+        # Past the base class, which would run a task for each answer and set its socket up anew.
+        writer = await web.StreamResponse.prepare(self, request)
+        self.enable_chunked_encoding()
+        return writer
 
     async def send(self, events: Sequence[StreamEvent]) -> None:  # type: ignore[override]
         """Write events, in order, in one write; waits while the client reads slowly. Raises ClientGone."""
@@ -159,48 +161,48 @@ class StreamedAnswer(EventSourceResponse):
             await self.write_eof()
 
     def quiet(self) -> None:
-        """Stop all timers. Must be called in the end, whatever happened."""
+        """Give no further sign of life. Must be called in the end, whatever happened."""
         self._timer.cancel()
-        if self._commit is not None:
-            self._commit.cancel()
-            self._commit = None
-        if self._ping_task is not None:
-            self._ping_task.cancel()
+        if self._sign is not None:
+            self._sign.cancel()
             # Its exception's traceback leads back here: with a circle each answer would wait for the collector.
-            self._ping_task = None
+            self._sign = None
 
     async def _begin(self) -> None:
-        self._timer.cancel()
-        if self._commit is not None and self._commit is not asyncio.current_task():
-            await self._commit
+        if self._sign is not None:  # which is just beginning the answer
+            await self._sign
         if not self.prepared:
             await self.prepare(self._request)
 
-    def _commit_soon(self) -> None:
-        self._commit = self._loop.create_task(self._commit_now())
+    def _look(self) -> None:
+        """Begin an answer whose upstream is silent; keep a client awake that waits for more."""
+        now = self._loop.time()
+        idle = now - self._last_write
+        next_look = self._ping_interval
+        if not self.prepared and now < self._commit_at:
+            next_look = self._commit_at - now
+        elif self.prepared and idle < self._ping_interval * 0.9:
+            next_look = self._ping_interval - idle
+        elif self._sign is None or self._sign.done():
+            self._sign = self._loop.create_task(self._write_sign())
+        self._timer = self._loop.call_later(next_look, self._look)
 
-    async def _commit_now(self) -> None:
+    async def _write_sign(self) -> None:
         try:
-            await self.prepare(self._request)
-            start = self.grammar.start()
-            if start:
-                await self.write(encode(start))
+            if self.prepared:
+                events = [Ping(), *self._empty_delta()]
+            else:
+                await self.prepare(self._request)
+                events = self.grammar.start()
+            self._last_write = self._loop.time()
+            await self.write(encode(events))
         except (ConnectionError, RuntimeError):
             return  # the client has gone; its handler is being cancelled
 
-    async def _ping(self) -> None:
-        # Takes the place of the base class's comment lines, which no client counts as an event.
-        while True:
-            await asyncio.sleep(self._ping_interval)
-            now = self._loop.time()
-            if now - self._last_write < self._ping_interval * 0.9:
-                continue
-            self._last_write = now
-            data = PING
-            if now - self._last_event >= EMPTY_DELTA_INTERVAL - self._ping_interval:
-                self._last_event = now
-                data += encode(self.grammar.keepalive())
-            try:
-                await self.write(data)
-            except (ConnectionError, RuntimeError):
-                return
+    def _empty_delta(self) -> Sequence[StreamEvent]:
+        """The empty delta that older clients need, when one is due."""
+        now = self._loop.time()
+        if now - self._last_event < EMPTY_DELTA_INTERVAL - self._ping_interval:
+            return ()
+        self._last_event = now
+        return self.grammar.keepalive()
