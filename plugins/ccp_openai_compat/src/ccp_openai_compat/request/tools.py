@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -15,9 +16,6 @@ from ccp_openai_compat.dialect import AdaptParameters, ChatDialect, Parameters
 
 _WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _OTHER = re.compile(r"[^A-Za-z0-9_-]")
-_MAX_KNOWN = 512
-"""Adapted tools that are remembered."""
-
 _NO_PARAMETERS: Json = {"type": "object", "properties": {}}
 
 
@@ -55,17 +53,31 @@ class Toolset:
         return tool.parameters.to_wire(value)
 
 
-def declare(tools: Iterable[Json], dialect: ChatDialect) -> Toolset:
-    """The request's tools in their order; a name that comes again counts once."""
+_declared: deque[tuple[list[Json], AdaptParameters | None, Toolset]] = deque(maxlen=8)
+
+
+def declare(tools: list[Json], dialect: ChatDialect) -> Toolset:
+    """The request's tools in their order; a name that comes again counts once.
+
+    Sessions declare the same tools in every turn, so the latest toolsets are kept and found again: not to be changed.
+    """
+    for known, adapt, toolset in _declared:
+        if adapt is dialect.parameters and known == tools:
+            return toolset
+    toolset = _toolset(tools, dialect.parameters)
+    _declared.appendleft((tools, dialect.parameters, toolset))
+    return toolset
+
+
+def _toolset(tools: list[Json], adapt: AdaptParameters | None) -> Toolset:
     toolset = Toolset()
-    functions, by_wire_name = toolset.functions, toolset.by_wire_name
     for tool in tools:
         if tool.get("type", "custom") != "custom":
             toolset.left_out = True
             continue
         name = tool.get("name", "")
         alias = wire_name(name)
-        if not name or alias in by_wire_name:
+        if not name or alias in toolset.by_wire_name:
             continue
         if alias != name:
             toolset.renamed = True
@@ -74,15 +86,14 @@ def declare(tools: Iterable[Json], dialect: ChatDialect) -> Toolset:
             schema = _NO_PARAMETERS
         elif "type" not in schema:
             schema = {"type": "object", **schema}
-        if dialect.parameters is None:
-            declared, sent = DeclaredTool(name, schema), schema
-        else:
-            declared, sent = _adapted(name, schema, dialect.parameters)
-        by_wire_name[alias] = declared
+        adapted = schema if adapt is None else adapt(schema)
+        parameters = adapted if isinstance(adapted, Parameters) else None
+        toolset.by_wire_name[alias] = DeclaredTool(name, schema, parameters)
+        sent = adapted.schema if isinstance(adapted, Parameters) else adapted
         function: Json = {"name": alias, "parameters": sent}
         if description := tool.get("description"):
             function["description"] = description
-        functions.append({"type": "function", "function": function})
+        toolset.functions.append({"type": "function", "function": function})
     return toolset
 
 
@@ -93,25 +104,6 @@ def wire_name(name: str) -> str:
         return name
     digest = blake2b(name.encode(), digest_size=4).hexdigest()
     return f"{_OTHER.sub('_', name)[:55]}_{digest}"
-
-
-_known: dict[tuple[AdaptParameters, str], tuple[DeclaredTool, Json]] = {}
-
-
-def _adapted(name: str, schema: Json, adapt: AdaptParameters) -> tuple[DeclaredTool, Json]:
-    """A tool as a provider gets it, with the schema that is sent. Sessions declare the same tools in every turn."""
-    known = _known.get((adapt, name))
-    if known is not None and known[0].schema == schema:
-        return known
-    adapted = adapt(schema)
-    if isinstance(adapted, Parameters):
-        known = DeclaredTool(name, schema, adapted), adapted.schema
-    else:
-        known = DeclaredTool(name, schema), adapted
-    if len(_known) >= _MAX_KNOWN:
-        del _known[next(iter(_known))]
-    _known[adapt, name] = known
-    return known
 
 
 def tool_choice(
