@@ -49,7 +49,7 @@ class Lane:
         for implementation in implementations:
             self._manager.register(implementation)
         self._hook = self._manager.hook
-        self._translate = self._hook.ccp_translate_chunk
+        self._translate = _straight(self._hook.ccp_translate_chunk)
 
     @property
     def provider(self) -> Provider:
@@ -90,7 +90,7 @@ class Lane:
     def translate_chunk(self, stream: StreamContext, chunk: Sequence[SSEEvent]) -> Sequence[StreamEvent]:
         """The events that one network read leads to."""
         try:
-            events = self._translate(stream=stream, chunk=chunk)
+            events = self._translate(stream, chunk)
         except Exception as error:
             raise self._raised("ccp_translate_chunk", error) from error
         return self._checked("ccp_translate_chunk", events, stream=stream, chunk=chunk)
@@ -180,3 +180,16 @@ class Lane:
         failed = HookFailed(hook, self._distribution_of(plugin), what, plugin)
         self._report(failed)
         return failed
+
+
+def _straight(caller: pluggy.HookCaller) -> Callable[[StreamContext, Sequence[SSEEvent]], Any]:
+    """The hook as a function. Most lanes have one implementation of it, and it is called for every network read: then
+    that is called by itself, without what pluggy needs to bring several together.
+    """
+    implementations = caller.get_hookimpls()
+    if len(implementations) == 1:
+        [only] = implementations
+        if only.argnames == ("stream", "chunk") and not (only.wrapper or only.hookwrapper):
+            function: Callable[[StreamContext, Sequence[SSEEvent]], Any] = only.function
+            return function
+    return lambda stream, chunk: caller(stream=stream, chunk=chunk)

@@ -113,7 +113,17 @@ class Grammar:
         """The legal events that ``events`` lead to. Raises UpstreamStreamError for a StreamError."""
         out: list[StreamEvent] = []
         for event in events:
-            self._accept(event, out)
+            if (
+                type(event) is TextDelta  # of the open block, whose number is the hook's: nearly all of them
+                and event.index == self._key == self._number
+                and self._begun
+                and self._kind == "text"
+                and event.text
+            ):
+                self.has_content = True
+                out.append(event)
+            else:
+                self._accept(event, out)
         return out
 
     def finish(self) -> list[StreamEvent]:

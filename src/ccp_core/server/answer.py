@@ -8,6 +8,7 @@ intervals, and now and then an empty delta, which older clients count as progres
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -53,6 +54,8 @@ class CollectedAnswer:
 
     def __init__(self, grammar: Grammar) -> None:
         self.grammar = grammar
+        self.first_sent: float | None = None
+        """When the first events came, on the monotonic clock; None before."""
         self._collector = Collector()
 
     @property
@@ -66,6 +69,8 @@ class CollectedAnswer:
 
     async def send(self, events: Sequence[StreamEvent]) -> None:
         """Take in events, in order. Raises ApiError when the answer becomes too large to hold."""
+        if self.first_sent is None:
+            self.first_sent = time.monotonic()
         self._collector.accept(events)
         if self._collector.size > MAX_COLLECTED:
             text = f"The answer is larger than {MAX_COLLECTED} characters. Ask for it as a stream."
@@ -100,8 +105,11 @@ class StreamedAnswer(EventSourceResponse):
     ) -> None:
         super().__init__(allow_all_methods=True, ping_interval=min(ping, EMPTY_DELTA_INTERVAL))
         self.grammar = grammar
+        self.first_sent: float | None = None
+        """When the first events went out, on the monotonic clock; None before."""
         self.ended = False
         """Whether the client has been sent the whole answer."""
+        self._writer: AbstractStreamWriter | None = None
         self._headers_at_begin = headers
         self._request = request
         self._loop = asyncio.get_running_loop()
@@ -129,22 +137,23 @@ class StreamedAnswer(EventSourceResponse):
             return self._payload_writer
         self.headers.update(self._headers_at_begin())
         # Past the base class, which would run a task for each answer and set its socket up anew.
-        writer = await web.StreamResponse.prepare(self, request)
+        self._writer = await web.StreamResponse.prepare(self, request)
         self.enable_chunked_encoding()
-        return writer
+        return self._writer
 
     async def send(self, events: Sequence[StreamEvent]) -> None:  # type: ignore[override]
         """Write events, in order, in one write; waits while the client reads slowly. Raises ClientGone."""
         try:
-            if not self.prepared:
+            if self.first_sent is None:
+                self.first_sent = time.monotonic()
                 await self._begin()
             self._last_write = self._last_event = self._loop.time()
             if type(events[-1]) is MessageStop:  # nothing follows: the end leaves in the same write
                 self.ended = True
                 self.quiet()
                 await self.write_eof(encode(events))
-            else:
-                await self.write(encode(events))
+            elif self._writer is not None:
+                await self._writer.write(encode(events))
         except ConnectionError as error:
             raise ClientGone from error
 

@@ -104,6 +104,7 @@ class Exchange:
         self._patience_from = started
         recovers = limits.recovery and request.stream and request.output_schema is None
         self._recovery = Recovery(request) if recovers else None
+        self._send = answer.send if self._recovery is None and raw is None else self._send_noting
 
     async def run(self) -> None:
         """Fill the answer. Raises ApiError when nothing more can be tried, also after the answer has begun."""
@@ -258,9 +259,7 @@ class Exchange:
         await self._send([*grammar.accept(events), *grammar.finish()])
         await self._answer.close()
 
-    async def _send(self, events: list[StreamEvent]) -> None:
-        if self._record.first_token is None:
-            self._record.first_token = time.monotonic() - self._started
+    async def _send_noting(self, events: list[StreamEvent]) -> None:
         if self._raw is not None:
             self._raw.sent(events)
         if self._recovery is not None:

@@ -101,7 +101,7 @@ async def _create(request: web.Request, gateway: Gateway) -> web.StreamResponse:
             answer.quiet()
         if raw is not None:
             raw.close()
-        _finish(record, answer.grammar, started)
+        _finish(record, answer, started)
         gateway.request_finished(record)
 
 
@@ -154,8 +154,10 @@ async def _answer_from(local: LocalAnswer, answer: Answer) -> None:
         await answer.send(grammar.finish())
 
 
-def _finish(record: RequestRecord, grammar: Grammar, started: float) -> None:
-    usage = grammar.usage
+def _finish(record: RequestRecord, answer: StreamedAnswer | CollectedAnswer, started: float) -> None:
+    grammar, usage = answer.grammar, answer.grammar.usage
+    if answer.first_sent is not None:
+        record.first_token = answer.first_sent - started
     record.duration = time.monotonic() - started
     record.input_tokens = usage.prompt_tokens
     record.output_tokens = usage.output_tokens or 0
