@@ -139,7 +139,15 @@ PROBLEMS = {
     "wrong_key": (["--model", "acme/tiny", "--api-key", "acme=wrong"], "did not accept the API key"),
     "bad_url": (
         ["--model", "acme/tiny", "--base-url", "acme=here"],
-        "must be an http:// or https:// address",
+        "--base-url acme=here must be an http:// or https:// address",
+    ),
+    "bad_token": (
+        ["--model", "acme/tiny", "--api-key", f"acme={KEY}", "--token", "two words"],
+        "--token *** must be printable ASCII without blanks",
+    ),
+    "bad_key": (
+        ["--model", "acme/tiny", "--api-key", f"acme={KEY} {KEY}"],
+        "--api-key acme=*** must be printable ASCII without blanks",
     ),
     "no_pair": (["--model", "acme/tiny", "--api-key", "acme"], "--api-key wants PROVIDER=VALUE"),
     "bad_port": (["--model", "acme/tiny", "--api-key", f"acme={KEY}", "--port", "99999"], "from 0 to 65535"),

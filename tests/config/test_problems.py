@@ -121,9 +121,9 @@ IN_THE_ENVIRONMENT = {
         'environment: WEB_FETCH_ALLOWED_SCHEMES = "http,file" must be a list; each item http or https.'
     ),
     ("GROQ_HEADERS", "X-Team: a"): (
-        'environment: GROQ_HEADERS = "***" must be header names with values of printable ASCII.'
+        'environment: GROQ_HEADERS = "***" must be JSON: header names with values of printable ASCII.'
     ),
-    ("GROQ_VISION", "[1]"): 'environment: GROQ_VISION = "[1]" must be a table of true or false.',
+    ("GROQ_VISION", "[1]"): 'environment: GROQ_VISION = "[1]" must be JSON: a table of true or false.',
     ("GROQ_RATE_LIMIT", "1.5"): 'environment: GROQ_RATE_LIMIT = "1.5" must be a whole number, 0 or more.',
     (
         "GROQ_API_KEY",
@@ -152,6 +152,21 @@ def test_a_mistake_in_the_file_is_one_line(place: Place, toml: str) -> None:
 def test_a_mistake_in_the_environment_is_one_line(place: Place, variable: str, text: str) -> None:
     """The line names the variable."""
     assert place.problems(environ={variable: text}) == [IN_THE_ENVIRONMENT[variable, text]]
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("[server]\nhost = 127.0.0.1", "A text needs quotes."),
+        ("[server]\nport = 1\nport = 2", "The key stands there twice."),
+        ("[providers.groq]\n[providers.groq]", "[providers.groq]"),
+    ],
+)
+def test_a_broken_file_is_told_in_words_that_help(place: Place, toml: str, words: str) -> None:
+    """The reader's reason is for programmers; the mistakes that people make get the cure."""
+    [problem] = place.problems(toml + "\n")
+    assert words in problem
+    assert "('" not in problem
 
 
 def test_a_mistake_in_a_dotenv_file_names_its_line(place: Place) -> None:
@@ -231,6 +246,12 @@ def test_a_named_folder_is_no_file(place: Place) -> None:
     (place.cwd / "there").mkdir()
     [problem] = place.problems(config=Path("there"))
     assert problem.startswith("there (named by --config): ")
+
+
+def test_a_folder_at_the_usual_place_is_no_file(place: Place) -> None:
+    """It is not passed over in silence: what the person believes to be configured is not."""
+    (place.cwd / "ccp.toml").mkdir()
+    assert place.problems() == ["ccp.toml: This is a folder; name the file in it."]
 
 
 @pytest.mark.parametrize("name", ["ccp.toml", ".env"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -86,6 +87,11 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Entry point of ``ccp``."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # somebody has deleted it
+        click.echo("ccp: the current folder does not exist any more; go to another one: cd", err=True)
+        sys.exit(2)
     try:
         cli.main(args=args, prog_name="ccp")
     except Exception as error:  # nobody but a developer can do anything with a traceback

@@ -23,6 +23,14 @@ _HEADER = re.compile(rf"\s*\[\s*({_DOTTED})\s*\]")
 _ASSIGNMENT = re.compile(rf"\s*({_DOTTED})\s*=")
 
 
+_TOML_CURES = {
+    "Invalid value": " A text needs quotes.",
+    "Expected newline or end of document after a statement": " A text needs quotes.",
+    "Cannot overwrite a value": " The key stands there twice.",
+}
+"""What to do, for some of the TOML reader's reasons."""
+
+
 class UnreadableFile(Exception):
     """A configuration file that cannot be read or is broken. ``line`` is known for broken ones."""
 
@@ -68,7 +76,9 @@ def read_toml(path: Path) -> TomlFile:
         where = re.search(r"\s*\(at line (\d+), column \d+\)", str(error))
         line = int(where.group(1)) if where else text.count("\n") + 1
         reason = str(error)[: where.start()] if where else str(error).removesuffix(" (at end of document)")
-        cure = " A text needs quotes." if reason == "Invalid value" else ""
+        cure = _TOML_CURES.get(reason, "")
+        # The reader names a table as Python writes it: ('providers', 'groq').
+        reason = re.sub(r"\('(.+?)',?\)", lambda keys: "[" + keys[1].replace("', '", ".") + "]", reason)
         raise UnreadableFile(f"This is not TOML: {reason}.{cure}", line) from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists in lists
         raise UnreadableFile(f"This is not TOML that can be read: {error}.") from error

@@ -99,7 +99,7 @@ class Reader:
         candidates = toml_candidates(self.cwd, self.home)
         if named:
             path = self.cwd / os.path.expanduser(named)
-        elif found := [path for path in candidates if os.path.isfile(path)]:
+        elif found := [path for path in candidates if os.path.exists(path)]:
             path = found[0]
         else:
             return

@@ -99,15 +99,18 @@ def structure(raw: Any, setting: Setting, *, text: bool) -> Any:
 
     Raises ValueError when the value is not allowed.
     """
+    allowed = setting.allowed
+    if text and get_origin(setting.type) is Mapping:
+        allowed = f"JSON: {allowed}"
     if setting.can_be_off and str(raw).strip().lower() in ("", *OFF_WORDS, "false"):
         return setting.attribute.metadata["off"]
     try:
         value = (_TEXTUAL if text else _TYPED).structure(raw, setting.type)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(setting.allowed) from error
+        raise ValueError(allowed) from error
     if setting.attribute.validator is not None:
         try:
             setting.attribute.validator(None, setting.attribute, value)
         except (ValueError, OverflowError) as error:
-            raise ValueError(setting.allowed) from error
+            raise ValueError(allowed) from error
     return value

@@ -31,18 +31,18 @@ def settings_from_flags(
     if not given:
         stop("--model PROVIDER/MODEL is missing: which model should answer? `ccp models` lists them.")
     for tier, route in given.items():
-        name = "--model" if tier == "default" else f"--{tier}"
-        draft.set_section("models", **{tier: _value(("models", tier), route, name)})
-    for option, key in (("keys", "api_key"), ("base_urls", "base_url"), ("transports", "transport")):
-        for provider_id, text in _pairs(answers[option], f"--{key.replace('_', '-')}"):
+        option = "--model" if tier == "default" else f"--{tier}"
+        draft.set_section("models", **{tier: _value(("models", tier), route, f"{option} ")})
+    for given_pairs, key in (("keys", "api_key"), ("base_urls", "base_url"), ("transports", "transport")):
+        option = f"--{key.replace('_', '-')}"
+        for provider_id, text in _pairs(answers[given_pairs], option):
             value = sys.stdin.readline().strip() if key == "api_key" and text == "-" else text
-            name = f"--{key.replace('_', '-')} {provider_id}"
-            draft.set_provider(provider_id, **{key: _value(("providers", provider_id, key), value, name)})
-    token = answers["token"]
-    draft.set_section("server", auth_token=new_token() if token is None else token)
-    for name in ("host", "port"):
+            typed = _value(("providers", provider_id, key), value, f"{option} {provider_id}=")
+            draft.set_provider(provider_id, **{key: typed})
+    answers = {**answers, "auth_token": new_token() if answers["token"] is None else answers["token"]}
+    for name, option in (("auth_token", "--token"), ("host", "--host"), ("port", "--port")):
         if answers[name] is not None:
-            draft.set_section("server", **{name: _value(("server", name), answers[name], f"--{name}")})
+            draft.set_section("server", **{name: _value(("server", name), answers[name], f"{option} ")})
     _take_keys_of_environment(draft, environ)
     if problems := check(draft.complete, plugins.providers, transports=plugins.transports):
         stop(*(problem.text for problem in problems))
@@ -92,10 +92,9 @@ def _pairs(texts: Iterable[str], option: str) -> Iterable[tuple[str, str]]:
         yield provider_id, value
 
 
-def _value(key: tuple[str, ...], text: Any, option: str) -> Any:
+def _value(key: tuple[str, ...], text: Any, before: str) -> Any:
     setting = PROVIDER_SETTINGS[key[-1]] if key[0] == "providers" else SETTINGS[key]
     try:
         return structure(text, setting, text=isinstance(text, str))
     except ValueError as error:
-        shown = "" if setting.secret else f" {text}"
-        stop(f"{option}{shown} must be {error}")
+        stop(f"{before}{'***' if setting.secret else text} must be {error}")
