@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -306,14 +307,25 @@ def test_the_questions_lead_from_nothing_to_a_working_session(machine, upstream)
     """With the keys that a person presses; then one command, and an answer."""
     machine.add_client(ASKS)
     machine.set(CCP_LOG_FILE="off", PORT="0")
+    for name in ("LM_STUDIO", "LLAMACPP", "OLLAMA", "VLLM", "CLIPROXYAPI"):  # whatever runs on this machine
+        machine.set(**{f"{name}_BASE_URL": "http://127.0.0.1:9/v1"})
     with Terminal("init") as screen:
         screen.wait_for("Which providers do you want to use?")
         screen.press("\x1b[A", SPACE, ENTER)  # the last one: another endpoint
         screen.wait_for("Address of the endpoint")
         screen.press("here", ENTER)
-        screen.wait_for("It must be an http:// or https:// address")
+        screen.wait_for("It begins with http:// or https://")
         screen.press("\x7f" * 4, upstream.base_url, ENTER)
         screen.wait_for("A short name for it")
+        screen.press(ENTER)
+        screen.wait_for("What does it speak?")
+        screen.press(ENTER)
+        screen.wait_for("Its key")
+        screen.press("wrong", ENTER)
+        screen.wait_for("did not accept the API key")
+        screen.wait_for("Answer these again?")
+        screen.press("y")
+        screen.wait_for("Address of the endpoint")
         screen.press(ENTER)
         screen.wait_for("What does it speak?")
         screen.press(ENTER)
@@ -393,8 +405,8 @@ def interview(machine):
     from ccp_core.cli.start import load_plugins
     from ccp_core.config.settings import Settings
 
-    def answer(*keys: str) -> Draft:
-        draft = Draft(Settings(), load_plugins())
+    def answer(*keys: str, settings: Settings | None = None) -> Draft:
+        draft = Draft.begin(settings or Settings(), load_plugins(), os.environ)
         with create_pipe_input() as keyboard, create_app_session(input=keyboard, output=DummyOutput()):
             keyboard.send_text("".join(keys))
             Interview(draft).run()
@@ -404,7 +416,7 @@ def interview(machine):
 
 
 def test_a_key_is_asked_again_until_it_works(acme, interview, capsys):
-    draft = interview(SPACE, ENTER, "wrong", ENTER, "y", KEY, ENTER, "glm", ENTER, ENTER, "n")
+    draft = interview(ENTER, "wrong", ENTER, "y", KEY, ENTER, "glm", ENTER, ENTER, "n")
     assert draft.settings.providers["acme"].api_key == KEY
     assert draft.settings.models.default == "acme/glm-4.7"
     assert draft.settings.server.auth_token == ""
@@ -414,9 +426,34 @@ def test_a_key_is_asked_again_until_it_works(acme, interview, capsys):
     assert KEY not in told
 
 
+def test_a_key_that_is_there_already_can_stay(acme, interview):
+    from ccp_core.config.settings import ProviderSettings, Settings
+
+    before = Settings(providers={"acme": ProviderSettings(api_key=KEY, rate=7)})
+    draft = interview(ENTER, ENTER, "tiny", ENTER, ENTER, "n", settings=before)
+    assert draft.settings.providers["acme"] == before.providers["acme"]
+
+
+def test_the_only_provider_that_is_installed_is_marked_already_and_others_are_named(acme, interview, capsys):
+    draft = interview(ENTER, KEY, ENTER, "tiny", ENTER, ENTER, "n")
+    assert list(draft.settings.providers) == ["acme"]
+    told = capsys.readouterr().out
+    assert "Further providers can be added with pip install: ccp-nim, ccp-openrouter" in told
+
+
+def test_an_address_of_the_environment_is_the_one_that_is_asked_and_not_written_down(
+    machine, interview, upstream
+):
+    machine.install(hosted("acme", "http://127.0.0.1:9/v1"))
+    machine.set(ACME_BASE_URL=upstream.base_url)
+    draft = interview(ENTER, KEY, ENTER, "tiny", ENTER, ENTER, "n")
+    assert draft.settings.models.default == "acme/tiny"
+    assert draft.settings.providers["acme"].base_url is None
+
+
 def test_a_key_of_the_environment_is_offered_and_not_written_down(acme, interview):
     acme.set(ACME_API_KEY=KEY)
-    draft = interview(SPACE, ENTER, "y", "tiny", ENTER, ENTER, "y")
+    draft = interview(ENTER, "y", "tiny", ENTER, ENTER, "y")
     assert draft.settings.providers["acme"].keys == ()
     assert draft.settings.models.default == "acme/tiny"
     assert draft.settings.server.auth_token
@@ -445,7 +482,7 @@ def test_a_server_that_runs_here_without_its_plugin_is_told(
 def test_a_server_at_another_address_can_be_named(machine, interview, threaded_upstream):
     elsewhere = threaded_upstream(routes={"GET /models": models_list(["qwen"])})
     machine.install(local("near", "http://127.0.0.1:9/v1"))
-    draft = interview(SPACE, ENTER, elsewhere.base_url, ENTER, ENTER, ENTER, "n")
+    draft = interview(ENTER, elsewhere.base_url, ENTER, ENTER, ENTER, "n")
     assert draft.settings.providers["near"].base_url == elsewhere.base_url
     assert draft.settings.models.default == "near/qwen"
 
@@ -454,7 +491,7 @@ def test_a_provider_without_a_list_is_asked_for_the_models_name(machine, intervi
     bare = threaded_upstream(routes={"GET /models": chat_error(404, "no list")})
     machine.install(hosted("acme", bare.base_url))
     draft = interview(
-        SPACE, ENTER, KEY, ENTER, "n", "wrong", ENTER, "\x7f" * 5, "acme/some/model", ENTER, ENTER, "n"
+        ENTER, KEY, ENTER, "n", "wrong", ENTER, "\x7f" * 5, "acme/some/model", ENTER, ENTER, "n"
     )
     assert draft.settings.models.default == "acme/some/model"
     assert draft.settings.providers["acme"].api_key == KEY

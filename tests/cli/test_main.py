@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from io import StringIO
 from types import SimpleNamespace
 
 import click
@@ -151,6 +152,16 @@ def test_a_start_imports_only_what_it_needs(source, absent, machine):
     assert done.stdout.split() == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody delete a folder that is in use")
+def test_a_current_folder_that_is_gone_is_one_line(machine):
+    gone = machine.work / "gone"
+    gone.mkdir()
+    script = f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})\nfrom ccp_core.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 2
+    assert done.stderr == "ccp: the current folder does not exist any more; go to another one: cd\n"
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_completion_script_is_one_of_its_shell(shell, machine):
     script = machine.ccp("completion", shell).out
@@ -175,3 +186,25 @@ def test_commands_options_and_values_are_completed(words, cursor, offered, machi
 def test_the_environment_of_the_tests_is_the_machines(machine):
     """No key of the person who runs the tests can get into one."""
     assert not [name for name in os.environ if name.endswith("_API_KEY")]
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_line_for_a_person_is_wrapped_between_words_on_a_terminal(columns, monkeypatch):
+    from ccp_core.cli.start import wrapped
+
+    class Screen(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    words = "/home/somebody/.config/claude-code-proxy/ccp.toml, line 3: server.prot is unknown. " * 2
+    lines = wrapped(words.strip(), "ccp: ", on=Screen()).splitlines()
+    assert max(map(len, lines)) < columns
+    assert all(line.startswith("     ") for line in lines[1:])
+    assert " ".join(line.strip() for line in lines) == f"ccp: {words.strip()}"
+
+
+def test_a_line_for_a_log_stays_one_line():
+    from ccp_core.cli.start import wrapped
+
+    assert wrapped("word " * 100, "ccp: ", on=StringIO()) == f"ccp: {'word ' * 100}"

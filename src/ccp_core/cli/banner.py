@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from ccp_core.builtins.demo import PROVIDER_ID as DEMO
 from ccp_core.cli.client_env import ANY_TOKEN
-from ccp_core.cli.start import routes
+from ccp_core.cli.start import routes, wrapped
 from ccp_core.config.sources import LoadedSettings
 from ccp_core.gateway import Gateway
 from ccp_core.route import split_model
@@ -23,7 +24,7 @@ def banner(gateway: Gateway, loaded: LoadedSettings, url: str, log_file: Path | 
     lines = [f"ccp {version('ccp-core')} listens on {url}", ""]
     for title, values in _sections(gateway, loaded, log_file):
         for number, value in enumerate(values):
-            lines.append(f"  {title if not number else '':<10} {value}".rstrip())
+            lines.append(wrapped(value, f"  {title if not number else '':<10} ", on=sys.stdout).rstrip())
     return [*lines, "", *_usage(gateway, loaded, url)]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -38,7 +39,23 @@ def json_option(command: F) -> F:
 
 def note(text: str) -> None:
     """A line for the person that is not part of the output."""
-    click.echo(f"ccp: {text}", err=True)
+    click.echo(wrapped(text, "ccp: ", on=sys.stderr), err=True)
+
+
+def wrapped(text: str, label: str, *, on: TextIO) -> str:
+    """``text`` after ``label``: in lines of the terminal's width without cutting a word, where ``on`` is a terminal."""
+    if not on.isatty():
+        return f"{label}{text}"
+    import textwrap
+
+    return textwrap.fill(
+        text,
+        shutil.get_terminal_size().columns - 1,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def stop(*lines: object) -> NoReturn:

@@ -98,6 +98,7 @@ def _interview(target: Target, plugins: PluginHost, force: bool) -> Settings:
     from ccp_core.cli.init.draft import Draft
     from ccp_core.cli.init.from_env import old_files
     from ccp_core.cli.init.questions import Interview
+    from ccp_core.config.problems import ConfigError
     from ccp_core.config.settings import Settings
 
     settings = Settings()
@@ -120,7 +121,10 @@ def _interview(target: Target, plugins: PluginHost, force: bool) -> Settings:
         ).unsafe_ask()
         if name:
             return _from_env(old[name], plugins)
-    draft = Draft(settings, plugins)
+    try:
+        draft = Draft.begin(settings, plugins, os.environ)
+    except ConfigError as error:
+        stop(*error.problems)
     Interview(draft).run()
     return draft.settings
 

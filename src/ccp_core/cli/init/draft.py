@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,8 +13,10 @@ import orjson
 from attrs import define, evolve, field, frozen
 
 from ccp_core.cli.model_rows import ModelRow, fetch_rows
+from ccp_core.config.catalog import PROVIDER_SETTINGS
 from ccp_core.config.names import KNOWN_PROVIDERS
 from ccp_core.config.settings import ProviderSettings, Settings
+from ccp_core.config.sources import load_settings
 from ccp_core.gateway import Gateway
 from ccp_core.host import PluginHost
 
@@ -29,8 +33,26 @@ class Draft:
 
     settings: Settings
     plugins: PluginHost
+    environment: Mapping[str, ProviderSettings] = field(factory=dict, repr=False)
+    """What variables say of installed providers, their keys aside: it is in effect, and not written."""
     environment_keys: dict[str, str] = field(factory=dict, repr=False)
     """Keys that are used and not written, by provider id."""
+
+    @classmethod
+    def begin(cls, settings: Settings, plugins: PluginHost, environ: Mapping[str, str]) -> Draft:
+        """A draft that starts with ``settings``. Raises ConfigError for what is wrong in the environment."""
+        nowhere = Path(os.devnull)  # no file is to be read
+        prefixes = {spec.id: spec.env_prefixes for spec in plugins.providers.values()}
+        said = load_settings(None, environ, {}, extra_prefixes=prefixes, cwd=nowhere, home=nowhere).settings
+        return cls(
+            settings,
+            plugins,
+            {
+                name: evolve(own, api_key="", api_keys=())
+                for name, own in said.providers.items()
+                if name in plugins.providers
+            },
+        )
 
     def set_provider(self, provider_id: str, **values: Any) -> None:
         """Set some settings of a provider."""
@@ -45,8 +67,10 @@ class Draft:
 
     @property
     def complete(self) -> Settings:
-        """The settings with the keys of the environment: as they will be in effect."""
+        """The settings with those of the environment: as they will be in effect."""
         providers = dict(self.settings.providers)
+        for provider_id, said in self.environment.items():
+            providers[provider_id] = _overruled(providers.get(provider_id, ProviderSettings()), said)
         for provider_id, key in self.environment_keys.items():
             providers[provider_id] = evolve(providers.get(provider_id, ProviderSettings()), api_key=key)
         return evolve(self.settings, providers=providers)
@@ -62,6 +86,13 @@ class Draft:
             return rows, {**failures, **{n: r for n, r in gateway.unusable.items() if n in provider_ids}}
         finally:
             await gateway.close()
+
+
+def _overruled(own: ProviderSettings, by: ProviderSettings) -> ProviderSettings:
+    """``own`` with everything that ``by`` says."""
+    blank = ProviderSettings()
+    said = {name: getattr(by, name) for name in PROVIDER_SETTINGS}
+    return evolve(own, **{name: value for name, value in said.items() if value != getattr(blank, name)})
 
 
 @frozen

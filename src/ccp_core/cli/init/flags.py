@@ -14,6 +14,7 @@ from ccp_core.cli.init.questions import new_token
 from ccp_core.cli.start import note, stop
 from ccp_core.config.catalog import PROVIDER_SETTINGS, SETTINGS
 from ccp_core.config.checks import check
+from ccp_core.config.problems import ConfigError
 from ccp_core.config.settings import Settings
 from ccp_core.config.values import structure
 from ccp_core.host import PluginHost
@@ -25,7 +26,10 @@ def settings_from_flags(
     plugins: PluginHost, answers: Mapping[str, Any], environ: Mapping[str, str]
 ) -> Settings:
     """The settings that the options describe; a problem ends the command."""
-    draft = Draft(Settings(), plugins)
+    try:
+        draft = Draft.begin(Settings(), plugins, environ)
+    except ConfigError as error:
+        stop(*error.problems)
     routes = {"default": answers["model"], **{tier: answers[tier] for tier in TIERS}}
     given = {tier: route for tier, route in routes.items() if route}
     if not given:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import sys
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -13,8 +14,9 @@ import questionary
 from questionary import Choice as Option
 
 from ccp_core.cli.init.draft import Draft, LocalServer, local_servers
-from ccp_core.cli.model_rows import HEADINGS, ModelRow, aligned
+from ccp_core.cli.model_rows import HEADINGS, ModelRow
 from ccp_core.cli.picker import Choice, pick
+from ccp_core.cli.start import wrapped
 from ccp_core.config import validators
 from ccp_core.config.names import KNOWN_PROVIDERS, prefixes_of
 from ccp_core.provider import ProviderSpec
@@ -43,7 +45,7 @@ class Interview:
         found = asyncio.run(local_servers(self._draft))
         for server in found:
             if server.distribution:
-                click.echo(f"  {server.name} runs here; to use it: pip install {server.distribution}")
+                _tell(f"{server.name} runs here; to use it: pip install {server.distribution}")
         running = [server for server in found if not server.distribution]
         self._chosen = questionary.checkbox(
             "Which providers do you want to use?",
@@ -61,7 +63,9 @@ class Interview:
     def _options(self, running: Sequence[LocalServer]) -> list[Option]:
         here = {server.provider_id: server for server in running}
         specs = [spec for spec in self._draft.plugins.providers.values() if spec.transports]
-        configured = self._draft.settings.providers
+        configured = self._draft.settings.providers or (
+            [spec.id for spec in specs] if len(specs) == 1 else []
+        )
         options = [
             Option(f"{server.name} (runs here, {server.models} models)", name, checked=True)
             for name, server in here.items()
@@ -70,13 +74,14 @@ class Interview:
             if spec.id not in here:
                 what = "not running here now" if spec.local else "needs a key" if spec.needs_key else "no key"
                 options.append(Option(f"{spec.name} ({what})", spec.id, checked=spec.id in configured))
-        absent = [
-            known for name, known in KNOWN_PROVIDERS.items() if name not in self._draft.plugins.providers
-        ]
         options.append(Option("Another endpoint that speaks OpenAI's or Anthropic's protocol", _OWN))
+        absent = [
+            known.distribution
+            for name, known in KNOWN_PROVIDERS.items()
+            if name not in self._draft.plugins.providers
+        ]
         if absent:
-            names = ", ".join(f"{known.name} ({known.distribution})" for known in absent)
-            click.echo(click.wrap_text(f"Not installed: {names}", 78, "  ", "  "))
+            _tell(f"Further providers can be added with pip install: {', '.join(absent)}")
         return options
 
     def _prepare(self, spec: ProviderSpec) -> None:
@@ -86,9 +91,10 @@ class Interview:
             return
         self._draft.set_provider(spec.id)
         if spec.local and self._listed([spec.id], quiet=True) is not None:
-            click.echo(f"  {spec.name} does not answer at {spec.base_url}. {spec.start_hint}".rstrip())
+            usual = self._draft.complete.providers[spec.id].base_url or spec.base_url
+            _tell(f"{spec.name} does not answer at {usual}. {spec.start_hint}".rstrip())
             address = questionary.text(
-                f"Address of {spec.name} (Enter keeps {spec.base_url}):", validate=_base_url_or_nothing
+                f"Address of {spec.name} (Enter keeps {usual}):", validate=_base_url_or_nothing
             ).unsafe_ask()
             if address.strip():
                 self._draft.set_provider(spec.id, base_url=address.strip())
@@ -108,33 +114,46 @@ class Interview:
             if self._listed([spec.id]) is None:
                 return
             self._draft.environment_keys.pop(spec.id)
+        before = self._draft.settings.providers.get(spec.id)
         where = f", from {spec.keys_url}" if spec.keys_url else ""
+        question, allowed = f"Key of {spec.name}{where}:", _key
+        if before is not None and before.keys:
+            question, allowed = f"Key of {spec.name} (Enter keeps the one that is there):", _key_or_nothing
         while True:
-            key = questionary.password(f"Key of {spec.name}{where}:", validate=_key).unsafe_ask().strip()
-            self._draft.set_provider(spec.id, api_key=key)
+            if key := questionary.password(question, validate=allowed).unsafe_ask().strip():
+                self._draft.set_provider(spec.id, api_key=key)
             if self._listed([spec.id]) is None:
                 return
             if not questionary.confirm("Try another key? (No keeps this one.)").unsafe_ask():
                 return
 
     def _own_endpoint(self) -> str:
-        address = (
-            questionary.text("Address of the endpoint, up to /v1:", validate=_base_url).unsafe_ask().strip()
-        )
-        name = questionary.text(
-            "A short name for it:", default=_name_from(address), validate=self._free_name
-        ).unsafe_ask()
-        transport = questionary.select(
-            "What does it speak?",
-            choices=[
-                Option("OpenAI chat completions (/chat/completions)", "openai"),
-                Option("Anthropic Messages (/messages)", "anthropic"),
-            ],
-        ).unsafe_ask()
-        key = questionary.password("Its key (Enter if it needs none):").unsafe_ask().strip()
-        self._draft.set_provider(name, base_url=address, transport=transport, api_key=key)
-        self._listed([name])
-        return str(name)
+        address = name = ""
+        while True:
+            address = questionary.text(
+                "Address of the endpoint, up to /v1:", default=address, validate=_base_url
+            ).unsafe_ask()
+            name = (
+                name
+                or questionary.text(
+                    "A short name for it:", default=_name_from(address), validate=self._free_name
+                ).unsafe_ask()
+            )
+            transport = questionary.select(
+                "What does it speak?",
+                choices=[
+                    Option("OpenAI chat completions (/chat/completions)", "openai"),
+                    Option("Anthropic Messages (/messages)", "anthropic"),
+                ],
+            ).unsafe_ask()
+            key = questionary.password("Its key (Enter if it needs none):", validate=_key_or_nothing)
+            self._draft.set_provider(
+                name, base_url=address.strip(), transport=transport, api_key=key.unsafe_ask().strip()
+            )
+            if self._listed([name]) is None:
+                return name
+            if not questionary.confirm("Answer these again? (No keeps them as they are.)").unsafe_ask():
+                return name
 
     def _free_name(self, name: str) -> bool | str:
         if not name.replace("-", "").replace("_", "").isalnum():
@@ -144,14 +163,14 @@ class Interview:
     def _listed(self, provider_ids: Sequence[str], *, quiet: bool = False) -> str | None:
         """Fetch the models of providers and tell how it went; None when they could be had, otherwise why not."""
         if not quiet:
-            click.echo("  asking for the models …")
+            _tell("asking for the models …")
         rows, failures = asyncio.run(self._draft.models(provider_ids))
         self._rows = [row for row in self._rows if row.provider_id not in provider_ids] + rows
         problem = next(iter(failures.values()), None)
         if problem is None:
-            click.echo(f"  it works: {len(rows)} models")
+            _tell(f"it works: {len(rows)} models")
         elif not quiet:
-            click.echo(f"  {problem}")
+            _tell(problem)
         return problem
 
     def _models(self) -> None:
@@ -183,9 +202,8 @@ class Interview:
                 .unsafe_ask()
                 .strip()
             )
-        heading, *lines = aligned([HEADINGS, *(row.columns for row in self._rows)])
-        choices = [Choice(row.route, row.route, line) for row, line in zip(self._rows, lines, strict=True)]
-        route = pick(title, choices, heading=heading)
+        choices = [Choice(row.route, f"{row.route} {row.card.name}", row.columns) for row in self._rows]
+        route = pick(title, choices, headings=HEADINGS)
         if route is None:
             raise KeyboardInterrupt
         return route
@@ -211,14 +229,21 @@ def new_token() -> str:
     return f"ccp-{secrets.token_urlsafe(18)}"
 
 
+def _tell(text: str) -> None:
+    click.echo(wrapped(text, "  ", on=sys.stdout))
+
+
 def _key(text: str) -> bool | str:
-    return (
-        bool(text.strip()) and validators.key.test(text.strip())
-    ) or "A key is printable text without blanks."
+    return _key_or_nothing(text) if text.strip() else "Paste the key, or leave with Ctrl-C."
+
+
+def _key_or_nothing(text: str) -> bool | str:
+    return validators.key.test(text.strip()) or "A key is printable text without blanks."
 
 
 def _base_url(text: str) -> bool | str:
-    return validators.base_url.test(text.strip()) or f"It must be {validators.base_url.text}."
+    usual = "It begins with http:// or https://, and has no user, query or fragment."
+    return validators.base_url.test(text.strip()) or usual
 
 
 def _base_url_or_nothing(text: str) -> bool | str:
