@@ -26,6 +26,7 @@ def test_each_line_begins_with_what_settings_take_and_tells_window_price_and_abi
     machine, threaded_upstream
 ):
     upstream = threaded_upstream(routes={"GET /models": LIST})
+    machine.install()
     machine.configure(endpoint(upstream.base_url))
     result = machine.ccp("models")
     assert result.status == 0

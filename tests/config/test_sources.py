@@ -209,6 +209,22 @@ def test_variables_of_absent_providers_are_left_out(place: Place) -> None:
     assert set(loaded.origins) == {"providers.groq.api_key", "providers.ollama.api_key"}
 
 
+def test_a_variable_that_says_what_is_so_anyway_configures_no_provider(place: Place) -> None:
+    """An old .env has the usual address of every local server, and limits of zero for the others."""
+    installed = {"groq": GROQ, "ollama": OLLAMA}
+    dotenv = "OLLAMA_BASE_URL=http://localhost:11434/\nGROQ_KEY_USAGE_LIMIT=0\nGROQ_RESCUE_TOOL_CALLS=true\n"
+    assert place.load(dotenv=dotenv, installed=installed).settings == Settings()
+    dotenv = "OLLAMA_BASE_URL=http://localhost:11500\nGROQ_KEY_USAGE_LIMIT=3\n"
+    assert set(place.load(dotenv=dotenv, installed=installed).settings.providers) == {"groq", "ollama"}
+
+
+def test_a_variable_that_says_what_is_usual_overrules_the_file(place: Place) -> None:
+    toml = '[providers.ollama]\nbase_url = "http://elsewhere:1"\nkey_usage_limit = 3\n'
+    environ = {"OLLAMA_BASE_URL": "http://localhost:11434", "OLLAMA_KEY_USAGE_LIMIT": "0"}
+    own = place.load(toml, environ, installed={"ollama": OLLAMA}).settings.providers["ollama"]
+    assert (own.base_url, own.key_usage_limit) == (None, 0)
+
+
 def test_variables_alone_make_an_endpoint(place: Place) -> None:
     """With transport and base URL a known provider works without its plugin."""
     environ = {"VLLM_TRANSPORT": "openai", "VLLM_BASE_URL": "http://localhost:8000/v1"}

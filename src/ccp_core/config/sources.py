@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import Factory, frozen
 
-from ccp_core.config.catalog import SECTIONS, Key, setting_of
+from ccp_core.config.catalog import PROVIDER_SETTINGS, SECTIONS, Key, setting_of
 from ccp_core.config.checks import check
 from ccp_core.config.problems import ConfigError, Origin, Problem, shortened, value_hint
 from ccp_core.config.reader import Given, Reader
@@ -80,6 +80,8 @@ def _loaded(
     if installed is not None:
         _drop_absent_providers(reader.given, {*reader.tables, *installed})
     values, rejected = _structured(reader.given)
+    if installed is not None:
+        _drop_what_is_usual(values, reader.given, installed)
     loaded = LoadedSettings(
         settings=_settings(values, reader.tables),
         files=tuple(reader.files),
@@ -114,6 +116,22 @@ def _drop_absent_providers(given: dict[Key, Given], existing: Collection[str]) -
         if not {"transport", "base_url"} <= {key[2] for key in keys}:
             for key in keys:
                 del given[key]
+
+
+def _drop_what_is_usual(
+    values: dict[Key, Any], given: Mapping[Key, Given], installed: Mapping[str, ProviderSpec]
+) -> None:
+    """Forget variables that say of a provider what is so anyway. An old .env has the usual address of every local
+    server, and that does not mean that somebody wants to use it.
+    """
+    for key in [key for key in values if key[0] == "providers" and given[key].text]:
+        _, provider_id, name = key
+        if name == "base_url" and provider_id in installed:
+            is_usual = values[key].rstrip("/") == installed[provider_id].base_url.rstrip("/")
+        else:
+            is_usual = values[key] == PROVIDER_SETTINGS[name].default
+        if is_usual:
+            del values[key]
 
 
 def _structured(given: Mapping[Key, Given]) -> tuple[dict[Key, Any], dict[Key, Problem]]:
