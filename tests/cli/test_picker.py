@@ -21,8 +21,8 @@ UP, DOWN, PAGE_DOWN, PAGE_UP, ENTER, ESC, BACK = (
     "\x7f",
 )
 NAMES = ["groq/openai/gpt-oss-120b", "nvidia_nim/z-ai/glm-4.7", "nvidia_nim/moonshotai/kimi-k2.5"]
-CHOICES = [Choice(name, name, f"{name}  200k") for name in NAMES]
-MANY = [Choice(number, f"model-{number}", f"model-{number}") for number in range(100)]
+CHOICES = [Choice(name, name, (name, "200k")) for name in NAMES]
+MANY = [Choice(number, f"model-{number}", (f"model-{number}",)) for number in range(100)]
 
 
 def choose(keys, choices=CHOICES, **options):
@@ -78,10 +78,26 @@ def test_the_marked_line_is_always_to_be_seen(monkeypatch):
         assert shown.count("\n") == picker.height
 
 
-def test_long_lines_are_cut_to_the_terminal(monkeypatch):
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((40, 24)))
-    picker = Picker([Choice(1, "x", "x" * 200)])
-    assert all(len(text.rstrip("\n")) < 40 for _, text in picker.lines())
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (120, f"> groq/{'o' * 40}-120b  131k     tools thinking"),
+        (70, f"> groq/{'o' * 9}…{'o' * 22}-120b  131k     tools thinking"),
+        (50, f"> groq/{'o' * 8}…{'o' * 19}-120b  131k"),
+        (20, f"> groq/o…{'o' * 5}-120b"),
+    ],
+)
+def test_where_there_is_little_room_names_lose_their_middle_and_the_last_columns_go(
+    columns, line, monkeypatch
+):
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    name = f"groq/{'o' * 40}-120b"
+    headings = ("MODEL", "CONTEXT", "ABILITIES")
+    picker = Picker([Choice(1, name, (name, "131k", "tools thinking"))], headings=headings)
+    shown = [text.rstrip("\n") for _, text in picker.lines()]
+    assert shown[1] == line
+    assert max(map(len, shown)) < columns
+    assert shown[0].split() == list(headings[: len(line.split()[1:4])])
 
 
 def test_a_filter_without_a_match_says_so():

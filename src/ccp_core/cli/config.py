@@ -21,7 +21,7 @@ def command() -> None:
 @json_option
 def show(everything: bool, config: Path | None, as_json: bool) -> None:
     """Show the settings in effect and where each comes from. Keys and tokens are masked."""
-    from ccp_core.cli.model_rows import aligned
+    from ccp_core.cli.table import aligned
     from ccp_core.config.show import rows
 
     plugins = load_plugins()

@@ -28,7 +28,8 @@ def command(provider: str | None, config: Path | None, as_json: bool) -> None:
     Each line begins with what MODEL, the settings and the token take: provider/model. A provider whose
     list cannot be had is told on standard error; the exit status is then 1.
     """
-    from ccp_core.cli.model_rows import HEADINGS, aligned, worth_telling
+    from ccp_core.cli.model_rows import HEADINGS, worth_telling
+    from ccp_core.cli.table import aligned
 
     plugins = load_plugins()
     gateway = make_gateway(load(config, plugins), plugins, refresh_models=False)

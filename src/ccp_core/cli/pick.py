@@ -55,7 +55,7 @@ def _checked(model: str, gateway: Gateway, plugins: PluginHost) -> str:
 
 
 def _choose(gateway: Gateway, query: str) -> str:
-    from ccp_core.cli.model_rows import HEADINGS, ModelRow, aligned, fetch_rows, to_ask, worth_telling
+    from ccp_core.cli.model_rows import HEADINGS, ModelRow, fetch_rows, to_ask, worth_telling
     from ccp_core.cli.picker import Choice, pick
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -74,11 +74,8 @@ def _choose(gateway: Gateway, query: str) -> str:
     failed = [f"{name}: {reason}" for name, reason in worth_telling(gateway, failures).items()]
     if not rows:
         stop(*failed or ["no provider has a key or is running here; `ccp init` sets one up"])
-    heading, *lines = aligned([HEADINGS, *(row.columns for row in rows)])
-    choices = [
-        Choice(row.route, f"{row.route} {row.card.name}", line) for row, line in zip(rows, lines, strict=True)
-    ]
-    route = pick("Model:", choices, heading=heading, query=query, footer=failed)
+    choices = [Choice(row.route, f"{row.route} {row.card.name}", row.columns) for row in rows]
+    route = pick("Model:", choices, headings=HEADINGS, query=query, footer=failed)
     if route is None:
         stop("no model was chosen")
     return route

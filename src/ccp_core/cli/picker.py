@@ -16,6 +16,7 @@ from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl
 from prompt_toolkit.styles import Style
 
 from ccp_core.cli.fuzzy import ranked
+from ccp_core.cli.table import line_of, narrowed, widths_of
 
 T = TypeVar("T")
 
@@ -27,18 +28,20 @@ _STYLE = Style.from_dict(
 
 @frozen
 class Choice(Generic[T]):
-    """A line to choose. ``name`` is what letters are looked for in."""
+    """A line to choose. ``name`` is what letters are looked for in, ``columns`` what is shown."""
 
     value: T
     name: str
-    line: str
+    columns: Sequence[str]
 
 
 class Picker(Generic[T]):
     """The state of the list: what was typed, what matches, which line is marked."""
 
-    def __init__(self, choices: Sequence[Choice[T]], query: str = "") -> None:
+    def __init__(self, choices: Sequence[Choice[T]], query: str = "", headings: Sequence[str] = ()) -> None:
         self._choices = choices
+        self._headings = headings
+        self._widths = widths_of([*([headings] if headings else []), *(choice.columns for choice in choices)])
         self.height = max(1, min(_MOST_ROWS, shutil.get_terminal_size().lines - 5, len(choices)))
         self.filter(query)
 
@@ -58,14 +61,21 @@ class Picker(Generic[T]):
         """The marked line; None when nothing matches."""
         return self.matches[self.marked] if self.matches else None
 
+    @property
+    def count(self) -> str:
+        """How many of how many match."""
+        return f"{len(self.matches)} of {len(self._choices)}"
+
     def lines(self) -> StyleAndTextTuples:
-        """What is to be seen of the list."""
-        width = shutil.get_terminal_size().columns - 3
+        """What is to be seen of the list, in the width that the terminal has now."""
+        widths = narrowed(self._widths, shutil.get_terminal_size().columns - 3)
         visible = self.matches[self.top : self.top + self.height]
         shown: StyleAndTextTuples = []
+        if self._headings:
+            shown.append(("class:heading", f"  {line_of(self._headings, widths)}\n"))
         for position, choice in enumerate(visible, self.top):
             mark, style = ("> ", "class:chosen") if position == self.marked else ("  ", "")
-            shown.append((style, f"{mark}{choice.line[:width]}\n"))
+            shown.append((style, f"{mark}{line_of(choice.columns, widths)}\n"))
         if not visible:
             shown.append(("", "  nothing matches; delete some letters\n"))
         return shown
@@ -75,19 +85,19 @@ def pick(
     title: str,
     choices: Sequence[Choice[T]],
     *,
-    heading: str = "",
+    headings: Sequence[str] = (),
     query: str = "",
     footer: Sequence[str] = (),
 ) -> T | None:
     """Let the person choose; None when they leave with Esc or Ctrl-C.
 
-    ``query`` is typed already; ``footer`` are lines below the list.
+    ``headings`` stand above the columns, ``query`` is typed already, ``footer`` are lines below the list.
     """
-    picker = Picker(choices, query)
+    picker = Picker(choices, query, headings)
     typed = Buffer(multiline=False, on_text_changed=lambda buffer: picker.filter(buffer.text))
     typed.insert_text(query)
     application: Application[T | None] = Application(
-        layout=Layout(_layout(title, heading, footer, picker, typed)),
+        layout=Layout(_layout(title, footer, picker, typed)),
         key_bindings=_keys(picker),
         style=_STYLE,
         erase_when_done=True,
@@ -96,30 +106,28 @@ def pick(
     return application.run()
 
 
-def _layout(title: str, heading: str, footer: Sequence[str], picker: Picker[Any], typed: Buffer) -> HSplit:
+def _layout(title: str, footer: Sequence[str], picker: Picker[Any], typed: Buffer) -> HSplit:
     def status() -> StyleAndTextTuples:
-        count = f"{len(picker.matches)} of {len(picker._choices)}"
-        keys = f"  {count} | type to filter, arrows to move, Enter to choose, Esc to leave"
+        keys = f"  {picker.count} | type to filter, arrows to move, Enter to choose, Esc to leave"
         width = shutil.get_terminal_size().columns - 1
         return [
             ("class:footer", "\n".join(line[:width] for line in (keys, *(f"  {line}" for line in footer))))
         ]
 
     prompt = f"{title} "
-    rows = [
-        VSplit(
-            [
-                Window(FormattedTextControl([("class:title", prompt)]), width=len(prompt), height=1),
-                Window(BufferControl(typed), height=1),
-            ]
-        )
-    ]
-    body: list[Any] = [*rows]
-    if heading:
-        body.append(Window(FormattedTextControl([("class:heading", f"  {heading}")]), height=1))
-    body.append(Window(FormattedTextControl(picker.lines), height=picker.height))
-    body.append(Window(FormattedTextControl(status), height=1 + len(footer)))
-    return HSplit(body)
+    question = VSplit(
+        [
+            Window(FormattedTextControl([("class:title", prompt)]), width=len(prompt), height=1),
+            Window(BufferControl(typed), height=1),
+        ]
+    )
+    return HSplit(
+        [
+            question,
+            Window(FormattedTextControl(picker.lines), height=picker.height + 1),
+            Window(FormattedTextControl(status), height=1 + len(footer)),
+        ]
+    )
 
 
 def _keys(picker: Picker[Any]) -> KeyBindings:

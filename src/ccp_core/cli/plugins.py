@@ -118,7 +118,7 @@ def _version(distribution: str) -> str:
 
 
 def _lines(found: dict[str, list[dict[str, Any]]]) -> list[str]:
-    from ccp_core.cli.model_rows import aligned
+    from ccp_core.cli.table import aligned
 
     rows = [("DISTRIBUTION", "VERSION", "PROVIDES", "TRANSPORT")]
     for provider in found["providers"]:

@@ -1,0 +1,44 @@
+"""Rows as lines with columns below each other, for terminals of any width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_GAP = "  "
+
+_LEAST_FIRST = 32
+"""Letters of the first column that are shown at the least; rather than these, the last columns are given up."""
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with columns below each other."""
+    widths = widths_of(rows)
+    return [line_of(row, widths) for row in rows]
+
+
+def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column in letters."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def line_of(row: Sequence[str], widths: Sequence[int]) -> str:
+    """A row as a line, with columns of these widths; of a cell that is longer the middle is left out."""
+    return _GAP.join(
+        _without_middle(cell, width).ljust(width) for cell, width in zip(row, widths, strict=False)
+    ).rstrip()
+
+
+def narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """``widths`` for lines of at most ``room`` letters: the first column gives way, then the last ones are dropped."""
+    kept = list(widths)
+    while len(kept) > 1 and _LEAST_FIRST + sum(kept[1:]) + len(_GAP) * (len(kept) - 1) > room:
+        kept.pop()
+    kept[0] = min(kept[0], room - sum(kept[1:]) - len(_GAP) * (len(kept) - 1))
+    return kept
+
+
+def _without_middle(text: str, width: int) -> str:
+    if len(text) <= width:
+        return text
+    end = (width - 1) * 2 // 3  # names of one family differ at their ends
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
