@@ -45,11 +45,12 @@ def choose(keys, choices=CHOICES, **options):
         ("gl47" + ENTER, NAMES[1]),
         ("kimx" + ENTER + BACK + ENTER, NAMES[2]),
         ("\x03", None),
+        ("\x04", None),
         (ESC, None),
     ],
 )
 def test_keys_choose(keys, chosen):
-    """Enter on nothing does nothing; Esc and Ctrl-C leave."""
+    """Enter on nothing does nothing; Esc, Ctrl-C and Ctrl-D leave."""
     assert choose(keys) == chosen
 
 
@@ -104,3 +105,14 @@ def test_a_filter_without_a_match_says_so():
     picker = Picker(CHOICES, "nothing like it")
     assert picker.chosen is None
     assert "nothing matches" in picker.lines()[0][1]
+
+
+def test_what_matches_nothing_can_be_a_choice_of_its_own():
+    """A provider's list may lack the very model that the person wants."""
+
+    def as_typed(text):
+        return text if "/" in text else None
+
+    assert choose("own/new" + ENTER, as_typed=as_typed) == "own/new"
+    assert choose("new" + ENTER + BACK * 3 + ENTER, as_typed=as_typed) == NAMES[0]
+    assert "Enter takes it as it is typed" in Picker(CHOICES, "own/new", as_typed=as_typed).lines()[0][1]

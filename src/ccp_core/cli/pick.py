@@ -57,6 +57,7 @@ def _checked(model: str, gateway: Gateway, plugins: PluginHost) -> str:
 def _choose(gateway: Gateway, query: str) -> str:
     from ccp_core.cli.model_rows import HEADINGS, ModelRow, fetch_rows, to_ask, worth_telling
     from ccp_core.cli.picker import Choice, pick
+    from ccp_core.route import split_model
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         stop(
@@ -75,7 +76,12 @@ def _choose(gateway: Gateway, query: str) -> str:
     if not rows:
         stop(*failed or ["no provider has a key or is running here; `ccp init` sets one up"])
     choices = [Choice(row.route, f"{row.route} {row.card.name}", row.columns) for row in rows]
-    route = pick("Model:", choices, headings=HEADINGS, query=query, footer=failed)
+
+    def as_typed(text: str) -> str | None:
+        pair = split_model(text.strip())
+        return text.strip() if pair and pair[0] in gateway.upstreams else None
+
+    route = pick("Model:", choices, headings=HEADINGS, query=query, footer=failed, as_typed=as_typed)
     if route is None:
         stop("no model was chosen")
     return route

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
@@ -38,8 +38,15 @@ class Choice(Generic[T]):
 class Picker(Generic[T]):
     """The state of the list: what was typed, what matches, which line is marked."""
 
-    def __init__(self, choices: Sequence[Choice[T]], query: str = "", headings: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        choices: Sequence[Choice[T]],
+        query: str = "",
+        headings: Sequence[str] = (),
+        as_typed: Callable[[str], T | None] = lambda _: None,
+    ) -> None:
         self._choices = choices
+        self._as_typed = as_typed
         self._headings = headings
         self._widths = widths_of([*([headings] if headings else []), *(choice.columns for choice in choices)])
         self.height = max(1, min(_MOST_ROWS, shutil.get_terminal_size().lines - 5, len(choices)))
@@ -47,6 +54,7 @@ class Picker(Generic[T]):
 
     def filter(self, query: str) -> None:
         """Show what matches ``query``, the best first, and mark it."""
+        self._query = query
         self.matches = ranked(query, self._choices, lambda choice: choice.name)
         self.marked = self.top = 0
 
@@ -57,9 +65,9 @@ class Picker(Generic[T]):
         self.top = max(self.top, self.marked - self.height + 1)
 
     @property
-    def chosen(self) -> Choice[T] | None:
-        """The marked line; None when nothing matches."""
-        return self.matches[self.marked] if self.matches else None
+    def chosen(self) -> T | None:
+        """The marked one; where nothing matches, what the typed words stand for by themselves, if they do."""
+        return self.matches[self.marked].value if self.matches else self._as_typed(self._query)
 
     @property
     def count(self) -> str:
@@ -77,7 +85,9 @@ class Picker(Generic[T]):
             mark, style = ("> ", "class:chosen") if position == self.marked else ("  ", "")
             shown.append((style, f"{mark}{line_of(choice.columns, widths)}\n"))
         if not visible:
-            shown.append(("", "  nothing matches; delete some letters\n"))
+            is_choice = self.chosen is not None
+            advice = "Enter takes it as it is typed" if is_choice else "delete some letters"
+            shown.append(("", f"  nothing matches; {advice}\n"))
         return shown
 
 
@@ -88,12 +98,14 @@ def pick(
     headings: Sequence[str] = (),
     query: str = "",
     footer: Sequence[str] = (),
+    as_typed: Callable[[str], T | None] = lambda _: None,
 ) -> T | None:
-    """Let the person choose; None when they leave with Esc or Ctrl-C.
+    """Let the person choose; None when they leave with Esc, Ctrl-C or Ctrl-D.
 
     ``headings`` stand above the columns, ``query`` is typed already, ``footer`` are lines below the list.
+    ``as_typed`` gives the value of a text that matches nothing, None where it has none.
     """
-    picker = Picker(choices, query, headings)
+    picker = Picker(choices, query, headings, as_typed)
     typed = Buffer(multiline=False, on_text_changed=lambda buffer: picker.filter(buffer.text))
     typed.insert_text(query)
     application: Application[T | None] = Application(
@@ -146,10 +158,11 @@ def _keys(picker: Picker[Any]) -> KeyBindings:
     @keys.add("enter")
     def choose(event: KeyPressEvent) -> None:
         if picker.chosen is not None:
-            event.app.exit(result=picker.chosen.value)
+            event.app.exit(result=picker.chosen)
 
     @keys.add("escape", eager=True)
     @keys.add("c-c")
+    @keys.add("c-d")
     def leave(event: KeyPressEvent) -> None:
         event.app.exit(result=None)
 

@@ -75,7 +75,7 @@ def command(
                 "the questions need a terminal; without one: ccp init --non-interactive --model PROVIDER/MODEL"
             )
         target.write(settings, plugins)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C and Ctrl-D
         note("nothing was written")
         sys.exit(130)
 

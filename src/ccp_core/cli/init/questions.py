@@ -203,7 +203,12 @@ class Interview:
                 .strip()
             )
         choices = [Choice(row.route, f"{row.route} {row.card.name}", row.columns) for row in self._rows]
-        route = pick(title, choices, headings=HEADINGS)
+        route = pick(
+            title,
+            choices,
+            headings=HEADINGS,
+            as_typed=lambda text: text.strip() if self._route(text) is True else None,
+        )
         if route is None:
             raise KeyboardInterrupt
         return route
