@@ -152,6 +152,17 @@ def test_a_start_imports_only_what_it_needs(source, absent, machine):
     assert done.stdout.split() == []
 
 
+def test_ctrl_c_before_a_command_runs_ends_it_without_a_word(machine, monkeypatch, capsys):
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main_module.cli, "main", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main_module.main([])
+    assert end.value.code == 130
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody delete a folder that is in use")
 def test_a_current_folder_that_is_gone_is_one_line(machine):
     gone = machine.work / "gone"
@@ -175,7 +186,12 @@ def test_the_completion_script_is_one_of_its_shell(shell, machine):
 
 @pytest.mark.parametrize(
     ("words", "cursor", "offered"),
-    [("ccp mo", 1, "models"), ("ccp config sh", 2, "show"), ("ccp env --shell vs", 3, "vscode")],
+    [
+        ("ccp mo", 1, "models"),
+        ("ccp config sh", 2, "show"),
+        ("ccp env --shell vs", 3, "vscode"),
+        ("ccp doctor olla", 2, "ollama"),
+    ],
 )
 def test_commands_options_and_values_are_completed(words, cursor, offered, machine):
     variables = {"COMP_WORDS": words, "COMP_CWORD": str(cursor), "_CCP_COMPLETE": "bash_complete"}

@@ -94,6 +94,8 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(2)
     try:
         cli.main(args=args, prog_name="ccp")
+    except KeyboardInterrupt:  # click sees to it only while a command runs
+        sys.exit(130)
     except Exception as error:  # nobody but a developer can do anything with a traceback
         from ccp_core.cli.crash import report
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccp_core.cli.start import config_option, json_option, load, load_plugins, make_gateway, note, stop
+from ccp_core.cli.start import (
+    complete_provider,
+    config_option,
+    json_option,
+    load,
+    load_plugins,
+    make_gateway,
+    note,
+    stop,
+)
 
 if TYPE_CHECKING:
     from ccp_core.cli.model_rows import ModelRow
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="List the models of the configured providers.")
-@click.argument("provider", required=False)
+@click.argument("provider", required=False, shell_complete=complete_provider)
 @config_option
 @json_option
 def command(provider: str | None, config: Path | None, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccp_core.cli.start import config_option, json_option, load_plugins, note, stop
+from ccp_core.cli.start import complete_provider, config_option, json_option, load_plugins, note, stop
 
 if TYPE_CHECKING:
     from ccp_core.config.settings import Settings
@@ -31,7 +31,12 @@ LANE_HOOKS = (
 
 
 @click.command(short_help="List the installed plugins, and what is broken.")
-@click.option("--lane", metavar="ID", help="Show in which order the hooks of this provider are answered.")
+@click.option(
+    "--lane",
+    metavar="ID",
+    shell_complete=complete_provider,
+    help="Show in which order the hooks of this provider are answered.",
+)
 @config_option
 @json_option
 def command(lane: str | None, config: Path | None, as_json: bool) -> None:

@@ -28,8 +28,8 @@ def command(
 ) -> None:
     """Start the proxy, and print what to paste for running Claude Code against it.
 
-    Ctrl-C ends it; answers under way are given time to finish, and a second Ctrl-C takes it back. SIGHUP or
-    `ccp reload` makes it read its configuration again.
+    Ctrl-C ends it when the answers under way are finished; a second Ctrl-C does not wait for them. SIGHUP
+    or `ccp reload` makes it read its configuration again.
     """
     import structlog
     from attrs import asdict

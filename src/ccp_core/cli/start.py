@@ -28,8 +28,14 @@ def config_option(command: F) -> F:
         "--config",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The configuration file. [default: ./ccp.toml, then ~/.config/claude-code-proxy/ccp.toml]",
+        help="Use this file, not the usual one (`ccp config path`).",
     )(command)
+
+
+def complete_provider(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The installed providers, for shells that complete their names."""
+    specs = load_plugins().providers.values()
+    return sorted(spec.id for spec in specs if spec.transports and spec.id.startswith(incomplete))
 
 
 def json_option(command: F) -> F:

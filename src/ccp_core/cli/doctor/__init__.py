@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccp_core.cli.start import config_option, json_option, load, load_plugins, make_gateway, stop
+from ccp_core.cli.start import (
+    complete_provider,
+    config_option,
+    json_option,
+    load,
+    load_plugins,
+    make_gateway,
+    stop,
+)
 
 if TYPE_CHECKING:
     from ccp_core.cli.doctor.findings import Section
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Find out what does not work, and what to do about it.")
-@click.argument("provider", required=False)
+@click.argument("provider", required=False, shell_complete=complete_provider)
 @click.option("--timeout", default=60.0, metavar="SECONDS", help="How long a model may take. [default: 60]")
 @config_option
 @json_option
