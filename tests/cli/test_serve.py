@@ -29,11 +29,11 @@ def started(config, folder: Path, token: str = TOKEN, **env: str) -> str:
 
 
 class Process:
-    """``ccp serve`` without options; a context manager that gives the banner."""
+    """``ccp serve``, with the options given here alone; a context manager that gives the banner."""
 
-    def __init__(self, machine) -> None:
+    def __init__(self, machine, *options: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ccp_core", "serve"],
+            [sys.executable, "-m", "ccp_core", "serve", *options],
             stdout=subprocess.PIPE,
             text=True,
             env=dict(os.environ),
@@ -107,6 +107,17 @@ def test_where_other_commands_know_the_address_they_say_the_rest(machine):
     machine.configure({**endpoint("http://127.0.0.1:9/v1"), "server": {"auth_token": TOKEN, "port": 0}})
     with Process(machine) as banner:
         assert 'eval "$(ccp env)"; claude' in banner
+
+
+def test_commands_to_type_name_a_file_that_they_would_not_find(machine):
+    config = machine.configure(
+        {**endpoint("http://127.0.0.1:9/v1"), "server": {"auth_token": TOKEN, "port": 0}}
+    )
+    elsewhere = config.rename(machine.home / "team.toml")
+    with Process(machine, "--config", "../home/team.toml") as banner:
+        assert f"ccp run --config {elsewhere} " in banner
+        assert f'eval "$(ccp env --config {elsewhere})"; claude' in banner
+        assert section(banner, "settings") == [str(elsewhere)]
 
 
 def test_without_a_token_the_banner_says_what_that_means(tmp_path):

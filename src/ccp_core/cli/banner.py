@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ccp_core.builtins.demo import PROVIDER_ID as DEMO
 from ccp_core.cli.client_env import ANY_TOKEN
-from ccp_core.cli.start import routes, wrapped
+from ccp_core.cli.start import named_config, routes, wrapped
 from ccp_core.config.sources import LoadedSettings
 from ccp_core.gateway import Gateway
 from ccp_core.route import split_model
@@ -92,19 +92,21 @@ def _usage(gateway: Gateway, loaded: LoadedSettings, url: str) -> list[str]:
     # The token itself is not for a screen that others may see.
     has_token = bool(gateway.settings.server.auth_token)
     origins = (loaded.origins.get("server.host"), loaded.origins.get("server.port"))
+    option = named_config(loaded.files[0]) if loaded.files else ""
     if has_token and not any(origin and origin.place == "command line" for origin in origins):
-        bash, powershell = 'eval "$(ccp env)"; claude', "ccp env --shell powershell | iex; claude"
+        bash = f'eval "$(ccp env{option})"; claude'
+        powershell = f"ccp env --shell powershell{option} | iex; claude"
     else:
         token = "TOKEN" if has_token else ANY_TOKEN
         bash = f'ANTHROPIC_BASE_URL="{url}" ANTHROPIC_AUTH_TOKEN="{token}" claude'
         powershell = f'$env:ANTHROPIC_BASE_URL="{url}"; $env:ANTHROPIC_AUTH_TOKEN="{token}"; claude'
     return [
         "In another terminal:",
-        "  ccp run       Claude Code on this proxy",
-        "  ccp pick      the same, on a model of your choice",
+        f"  ccp run{option}       Claude Code on this proxy",
+        f"  ccp pick{option}      the same, on a model of your choice",
         "or by hand, in bash or zsh, or in PowerShell:",
         f"  {bash}",
         f"  {powershell}",
-        "In VS Code or JetBrains: ccp env --shell vscode --write, or --shell jetbrains",
+        f"In VS Code or JetBrains: ccp env --shell vscode --write{option}, or --shell jetbrains",
         "",
     ]

@@ -32,6 +32,16 @@ def config_option(command: F) -> F:
     )(command)
 
 
+def named_config(file: Path) -> str:
+    """`` --config FILE`` for further commands, blank for a file that they find by themselves."""
+    from ccp_core.config.files import dotenv_candidates, toml_candidates
+
+    here, home = Path.cwd(), Path.home()
+    if file in (*toml_candidates(here, home), *dotenv_candidates(here, home)):
+        return ""
+    return f' --config "{file}"' if " " in str(file) else f" --config {file}"
+
+
 def complete_provider(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The installed providers, for shells that complete their names."""
     specs = load_plugins().providers.values()

@@ -98,7 +98,7 @@ class Reader:
         named = str(config_path or environ.get(CONFIG_VARIABLE, "").strip())
         candidates = toml_candidates(self.cwd, self.home)
         if named:
-            path = self.cwd / os.path.expanduser(named)
+            path = Path(os.path.abspath(self.cwd / os.path.expanduser(named)))
         elif found := [path for path in candidates if os.path.exists(path)]:
             path = found[0]
         else:

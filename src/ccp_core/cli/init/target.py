@@ -10,7 +10,7 @@ import click
 from attrs import frozen
 
 from ccp_core.cli.claude import INSTALL_HINT, find_claude
-from ccp_core.cli.start import note, stop
+from ccp_core.cli.start import named_config, note, stop
 from ccp_core.config.files import toml_candidates
 from ccp_core.config.names import CONFIG_VARIABLE
 from ccp_core.config.problems import ConfigError
@@ -22,22 +22,18 @@ from ccp_core.host import PluginHost
 
 @frozen
 class Target:
-    """Where the configuration goes. ``is_usual``: the proxy finds it there by itself."""
+    """Where the configuration goes."""
 
     path: Path
-    is_usual: bool
 
     @classmethod
     def find(cls, config: Path | None, environ: Mapping[str, str]) -> Target:
         """The named file, or the one in use, or the one in the user's configuration folder."""
         candidates = toml_candidates(Path.cwd(), Path.home())
         named = str(config or environ.get(CONFIG_VARIABLE, "").strip())
-        path = (
-            Path(named).expanduser()
-            if named
-            else next((c for c in candidates if c.is_file()), candidates[-1])
-        )
-        return cls(path.absolute(), path.absolute() in [c.absolute() for c in candidates])
+        if named:
+            return cls(Path(os.path.abspath(os.path.expanduser(named))))
+        return cls(next((path for path in candidates if path.exists()), candidates[-1]))
 
     @property
     def backup(self) -> Path:
@@ -96,7 +92,7 @@ class Target:
         return place.startswith((str(self.path), f"{self.path.name},", self.path.name)) or place == "default"
 
     def _next_steps(self) -> list[str]:
-        option = "" if self.is_usual else f" --config {self.path}"
+        option = named_config(self.path)
         lines = [
             "",
             "What to do next:",
