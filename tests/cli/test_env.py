@@ -158,9 +158,25 @@ def test_a_new_file_is_for_its_owner_alone_and_an_old_one_keeps_its_mode(machine
     new, old = machine.work / "new.json", machine.work / "old.json"
     old.write_text("{}")
     old.chmod(0o640)
-    for file in (new, old):
-        machine.ccp("env", "--shell", "vscode", "--write", "--file", str(file))
+    told = [
+        machine.ccp("env", "--shell", "vscode", "--write", "--file", str(file)).err for file in (new, old)
+    ]
+    assert told == ["", f"ccp: others on this machine can read the token in it: chmod 600 {old}\n"]
     assert [oct(file.stat().st_mode & 0o777) for file in (new, old)] == ["0o600", "0o640"]
+
+
+@pytest.mark.parametrize("client", ["vscode", "bash"])
+def test_line_ends_and_the_byte_order_mark_of_windows_stay(client, machine):
+    machine.configure(CONFIG)
+    file = machine.work / "file"
+    before = {"vscode": '{\r\n  // mine\r\n  "a": "ö"\r\n}\r\n', "bash": "# mine: ö\r\n"}[client]
+    file.write_bytes(b"\xef\xbb\xbf" + before.encode())
+    machine.ccp("env", "--shell", client, "--write", "--file", str(file))
+    content = file.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert b"\xef\xbb\xbf" not in content[3:]
+    assert content.count(b"\n") == content.count(b"\r\n") > 3
+    assert "ö" in content.decode()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")

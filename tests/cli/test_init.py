@@ -195,6 +195,17 @@ def test_what_is_replaced_is_kept(acme):
     assert "acme/tiny" in file.read_text()
 
 
+def test_a_file_that_cannot_be_replaced_stays(acme, monkeypatch):
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    file = acme.configure("# mine\n")
+    monkeypatch.setattr("ccp_core.cli.init.target.write_settings", full_disk)
+    result = init(acme, "--model", "acme/tiny", "--api-key", f"acme={KEY}", "--force")
+    assert (result.status, len(result.problems)) == (2, 1)
+    assert file.read_text() == "# mine\n"
+
+
 def test_a_file_can_be_named_and_the_next_steps_name_it_too(acme):
     file = acme.work / "deep" / "team.toml"
     result = init(acme, "--config", str(file), "--model", "acme/tiny", "--api-key", f"acme={KEY}")

@@ -165,6 +165,22 @@ def test_a_client_where_its_installer_puts_it_is_found_without_the_path(machine,
     assert machine.process("run").status == 7
 
 
+@pytest.mark.parametrize("shim", ["npm/claude.cmd", "project/node_modules/.bin/claude.cmd"])
+def test_npms_batch_file_is_passed_over_for_the_program_behind_it(shim, tmp_path, monkeypatch):
+    """A batch file would take ``%`` and ``&`` in a prompt for its own."""
+    from ccp_core.cli.claude import find_claude
+
+    file = tmp_path / shim
+    modules = file.parent.parent if file.parent.name == ".bin" else file.parent / "node_modules"
+    program = modules / "@anthropic-ai" / "claude-code" / "bin" / "claude.exe"
+    file.parent.mkdir(parents=True)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: str(file))
+    assert find_claude() == str(file)
+    program.parent.mkdir(parents=True)
+    program.touch()
+    assert find_claude() == str(program)
+
+
 def test_a_configuration_that_cannot_work_ends_it_before_anything_is_started(machine, client):
     machine.configure('[models]\ndefault = "gork/x"\n')
     result = machine.process("run")

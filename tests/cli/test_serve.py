@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ccp_core.cli.start import named_config
 from ccp_core.gateway import load_host
 from ccp_core.testing import chat_stream
 from ccp_core.testing.proxy_process import ProxyProcess
@@ -118,6 +119,17 @@ def test_commands_to_type_name_a_file_that_they_would_not_find(machine):
         assert f"ccp run --config {elsewhere} " in banner
         assert f'eval "$(ccp env --config {elsewhere})"; claude' in banner
         assert section(banner, "settings") == [str(elsewhere)]
+
+
+def test_an_account_without_a_home_folder_can_serve(machine, monkeypatch):
+    def no_home() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", no_home)
+    file = machine.configure(endpoint("http://127.0.0.1:9/v1"))
+    assert named_config(file) == ""
+    assert named_config(machine.home / "team.toml") == f" --config {machine.home / 'team.toml'}"
+    assert machine.ccp("config", "path").out == f"{file}\n"
 
 
 def test_without_a_token_the_banner_says_what_that_means(tmp_path):

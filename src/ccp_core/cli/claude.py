@@ -21,9 +21,23 @@ INSTALL_HINT = (
 
 def find_claude() -> str | None:
     """The ``claude`` executable: on the PATH, or where its installers put it."""
-    home = Path.home()
-    usual = (home / ".local" / "bin", home / ".claude" / "local")
-    return shutil.which("claude") or shutil.which("claude", path=os.pathsep.join(map(str, usual)))
+    usual = [os.path.expanduser(folder) for folder in ("~/.local/bin", "~/.claude/local")]
+    found = shutil.which("claude") or shutil.which("claude", path=os.pathsep.join(usual))
+    return found and _behind_shim(found)
+
+
+def _behind_shim(found: str) -> str:
+    """The program that npm's ``claude.cmd`` starts. A batch file would read ``%``, ``&`` and ``^`` in the arguments
+    as its own, and on Ctrl-C asks whether to end.
+    """
+    shim = Path(found)
+    if shim.suffix.lower() != ".cmd":
+        return found
+    for modules in (shim.parent / "node_modules", shim.parent.parent):  # installed for all, or in a project
+        program = modules / "@anthropic-ai" / "claude-code" / "bin" / "claude.exe"
+        if program.is_file():
+            return str(program)
+    return found
 
 
 async def run_claude(executable: str, arguments: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -67,15 +67,16 @@ def path(everything: bool, config: Path | None) -> None:
     """
     import os
 
-    from ccp_core.config.files import dotenv_candidates, toml_candidates
+    from ccp_core.config.files import dotenv_candidates, home_folder, toml_candidates
     from ccp_core.config.names import CONFIG_VARIABLE
 
+    here, home = Path.cwd(), home_folder()
     named = str(config or os.environ.get(CONFIG_VARIABLE, "").strip())
-    tomls = [Path(named).expanduser()] if named else toml_candidates(Path.cwd(), Path.home())
+    tomls = [Path(os.path.expanduser(named))] if named else toml_candidates(here, home)
     in_use = [file for file in tomls if file.is_file()][:1]
-    in_use += [file for file in dotenv_candidates(Path.cwd(), Path.home()) if file.is_file()]
+    in_use += [file for file in dotenv_candidates(here, home) if file.is_file()]
     if everything:
-        for file in [*tomls, *dotenv_candidates(Path.cwd(), Path.home())]:
+        for file in [*tomls, *dotenv_candidates(here, home)]:
             state = "read" if file in in_use else "not read" if file.is_file() else "absent"
             click.echo(f"{state:<9} {file}")
         return

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
-import os
-import tempfile
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,25 +83,31 @@ def _variables(gateway: Gateway) -> dict[str, str]:
 
 def _write(client: str, file: Path | None, variables: Mapping[str, str]) -> None:
     from ccp_core.cli import editors, shells
+    from ccp_core.config.write import write_in_one_step
 
-    home = Path.home()
     if client == "vscode":
-        file = file or editors.vscode_file(home)
+        file = file or editors.vscode_file(Path.home())
     elif client == "jetbrains":
-        file = file or editors.jetbrains_file(home)
+        file = file or editors.jetbrains_file(Path.home())
     else:
-        file = file or shells.start_file(client, home)
+        file = file or shells.start_file(client, Path.home())
+
+    def change(text: str) -> str:
+        if client == "vscode":
+            return editors.vscode_settings(text, variables)
+        if client == "jetbrains":
+            return editors.jetbrains_config(text, variables)
+        return shells.with_block(text, shells.lines(client, variables))
+
     if file is None:
         stop("PowerShell cannot be asked where its profile is; name the file with --file, or paste the lines")
     try:
-        before = file.read_text(encoding="utf-8-sig") if file.exists() else ""
-        if client == "vscode":
-            after = editors.vscode_settings(before, variables)
-        elif client == "jetbrains":
-            after = editors.jetbrains_config(before, variables)
-        else:
-            after = shells.with_block(before, shells.lines(client, variables))
-        _replace(file, after)
+        content = file.read_bytes() if file.exists() else b""
+        mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
+        before = content.removeprefix(mark).decode()
+        newline = "\r\n" if "\r\n" in before else "\n"
+        after = change(before.replace(newline, "\n"))
+        write_in_one_step(file, mark + after.replace("\n", newline).encode(), keep_mode=True)
     except editors.UnusableFile as error:
         stop(f"{file}: {error}")
     except (OSError, UnicodeDecodeError) as error:
@@ -109,24 +115,10 @@ def _write(client: str, file: Path | None, variables: Mapping[str, str]) -> None
             f"{file}: it cannot be changed ({getattr(error, 'strerror', None) or error}); paste the lines by hand"
         )
     click.echo(f"{'Changed' if before else 'Wrote'} {file}")
+    if sys.platform != "win32" and file.stat().st_mode & 0o077:
+        note(f"others on this machine can read the token in it: chmod 600 {file}")
     after_words = {
         "vscode": "Reload the window of VS Code. If it shows a login screen, choose the Console login once.",
         "jetbrains": "Restart the IDE.",
     }
     click.echo(after_words.get(client, "Open a new terminal, and run claude."))
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write in one step; the file keeps its mode, a new one is for its owner alone: it holds the token."""
-    target = file.resolve()  # a link stays one
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".ccp-", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        if target.exists():
-            os.chmod(name, target.stat().st_mode & 0o777)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise

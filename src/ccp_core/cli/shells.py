@@ -48,7 +48,8 @@ def start_file(shell: str, home: Path) -> Path | None:
     if shell == "zsh":
         return Path(os.environ.get("ZDOTDIR") or home) / ".zshrc"
     if shell == "fish":
-        return home / ".config" / "fish" / "conf.d" / "ccp.fish"
+        folder = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+        return folder / "fish" / "conf.d" / "ccp.fish"
     return _powershell_profile()
 
 
@@ -76,5 +77,8 @@ def _powershell_profile() -> Path | None:
     if executable is None:
         return None
     asked = [executable, "-NoProfile", "-NonInteractive", "-Command", "$PROFILE"]
-    done = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
     return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else None

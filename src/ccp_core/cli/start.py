@@ -34,9 +34,9 @@ def config_option(command: F) -> F:
 
 def named_config(file: Path) -> str:
     """`` --config FILE`` for further commands, blank for a file that they find by themselves."""
-    from ccp_core.config.files import dotenv_candidates, toml_candidates
+    from ccp_core.config.files import dotenv_candidates, home_folder, toml_candidates
 
-    here, home = Path.cwd(), Path.home()
+    here, home = Path.cwd(), home_folder()
     if file in (*toml_candidates(here, home), *dotenv_candidates(here, home)):
         return ""
     return f' --config "{file}"' if " " in str(file) else f" --config {file}"

@@ -57,6 +57,14 @@ class DotenvFile:
     broken_lines: tuple[int, ...]
 
 
+def home_folder() -> Path | None:
+    """The person's; None for an account without one, as services have."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def toml_candidates(cwd: Path, home: Path | None) -> list[Path]:
     """Where ``ccp.toml`` is looked for when nobody names one; the first that exists counts."""
     return [cwd / "ccp.toml", *([home / USER_FOLDER / "ccp.toml"] if home else [])]

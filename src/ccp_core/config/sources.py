@@ -14,6 +14,7 @@ from attrs import Factory, frozen
 
 from ccp_core.config.catalog import PROVIDER_SETTINGS, SECTIONS, Key, setting_of
 from ccp_core.config.checks import check
+from ccp_core.config.files import home_folder
 from ccp_core.config.problems import ConfigError, Origin, Problem, shortened, value_hint
 from ccp_core.config.reader import Given, Reader
 from ccp_core.config.secrets import shown
@@ -54,7 +55,7 @@ def load_settings(
     ``transports`` are the installed transport libraries. ``extra_prefixes`` adds prefixes of variables by
     provider id. ``cwd`` and ``home`` replace this process's current and home folder.
     """
-    reader = Reader(cwd or Path.cwd(), home or _home())
+    reader = Reader(cwd or Path.cwd(), home or home_folder())
     reader.read(config_path, environ, flags, {**_prefixes(installed), **(extra_prefixes or {})})
     return _loaded(reader, installed, transports)
 
@@ -100,13 +101,6 @@ def _loaded(
     if problems:
         raise ConfigError(problems)
     return loaded
-
-
-def _home() -> Path | None:
-    try:
-        return Path.home()
-    except RuntimeError:  # an account without a home folder
-        return None
 
 
 def _drop_absent_providers(given: dict[Key, Given], existing: Collection[str]) -> None:

@@ -25,15 +25,25 @@ def write_settings(
     """
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already")
+    write_in_one_step(path, render(settings, defaults=defaults).encode())
+
+
+def write_in_one_step(path: Path, content: bytes, *, keep_mode: bool = False) -> None:
+    """Write a file that may hold secrets: for its owner alone, or with ``keep_mode`` for whoever could read it before.
+
+    Raises OSError, and then leaves what was there.
+    """
     target = path.resolve()  # a link stays one
     target.parent.mkdir(parents=True, exist_ok=True)
     # mkstemp makes the file with mode 0600, so that at no time anybody else can open it.
-    descriptor, name = tempfile.mkstemp(prefix=".ccp-", suffix=".toml", dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=".ccp-", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(render(settings, defaults=defaults))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if keep_mode and target.exists():
+            os.chmod(name, target.stat().st_mode & 0o777)
         os.replace(name, target)
     except BaseException:
         os.unlink(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from attrs import frozen
 
 from ccp_core.cli.claude import INSTALL_HINT, find_claude
 from ccp_core.cli.start import named_config, note, stop
-from ccp_core.config.files import toml_candidates
+from ccp_core.config.files import home_folder, toml_candidates
 from ccp_core.config.names import CONFIG_VARIABLE
 from ccp_core.config.problems import ConfigError
 from ccp_core.config.settings import Settings
@@ -29,7 +31,7 @@ class Target:
     @classmethod
     def find(cls, config: Path | None, environ: Mapping[str, str]) -> Target:
         """The named file, or the one in use, or the one in the user's configuration folder."""
-        candidates = toml_candidates(Path.cwd(), Path.home())
+        candidates = toml_candidates(Path.cwd(), home_folder())
         named = str(config or environ.get(CONFIG_VARIABLE, "").strip())
         if named:
             return cls(Path(os.path.abspath(os.path.expanduser(named))))
@@ -53,12 +55,12 @@ class Target:
         try:
             existed = self.path.exists()
             if existed:
-                os.replace(self.path, self.backup)
-            write_settings(self.path, settings)
+                shutil.copy2(self.path, self.backup)
+            write_settings(self.path, settings, overwrite=existed)
         except OSError as error:
             stop(f"{self.path} cannot be written: {error.strerror or error}. --config names another file.")
         click.echo()
-        click.echo(f"Wrote {self.path}; only you can read it.")
+        click.echo(f"Wrote {self.path}{'' if sys.platform == 'win32' else '; only you can read it'}.")
         if existed:
             click.echo(f"What it held before is in {self.backup}.")
         self._remaining(plugins)
