@@ -269,6 +269,10 @@ def test_nothing_configured_is_a_problem_with_the_first_step(machine):
 
 ENVIRONMENTS = {
     "v1": ({"ANTHROPIC_BASE_URL": "http://127.0.0.1:8082/v1/"}, "ANTHROPIC_BASE_URL=http://127.0.0.1:8082"),
+    "v1_elsewhere": (
+        {"ANTHROPIC_BASE_URL": "http://x.example/v1"},
+        "ANTHROPIC_BASE_URL=http://127.0.0.1:8082",
+    ),
     "elsewhere": ({"ANTHROPIC_BASE_URL": "https://api.example"}, "ANTHROPIC_BASE_URL=http://127.0.0.1:8082"),
     "both_keys": ({"ANTHROPIC_API_KEY": "sk", "ANTHROPIC_AUTH_TOKEN": "t"}, "Unset ANTHROPIC_API_KEY."),
     "api_key": ({"ANTHROPIC_API_KEY": "sk"}, "use ANTHROPIC_AUTH_TOKEN"),

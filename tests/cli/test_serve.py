@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ccp_core.cli.start import named_config
+from ccp_core.cli.banner import banner as banner_of
+from ccp_core.cli.start import load, load_plugins, make_gateway, named_config
 from ccp_core.gateway import load_host
 from ccp_core.testing import chat_stream
 from ccp_core.testing.proxy_process import ProxyProcess
@@ -100,7 +101,7 @@ def test_the_banner_shows_no_secret_and_says_what_to_paste(banner):
     """The kit gives address and port on the command line, where other commands do not see them."""
     assert TOKEN not in banner
     assert KEY not in banner
-    assert "ccp run" in banner
+    assert "  ccp run" not in banner
     assert 'ANTHROPIC_AUTH_TOKEN="TOKEN" claude' in banner
 
 
@@ -108,6 +109,23 @@ def test_where_other_commands_know_the_address_they_say_the_rest(machine):
     machine.configure({**endpoint("http://127.0.0.1:9/v1"), "server": {"auth_token": TOKEN, "port": 0}})
     with Process(machine) as banner:
         assert 'eval "$(ccp env)"; claude' in banner
+        assert "  ccp run  " in banner
+        assert TOKEN not in banner
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [("yes-there-is-one", "yes: clients must send it"), ("", "no: everybody who reaches the port may use")],
+)
+def test_the_banner_says_that_other_machines_come_in(token, words, machine):
+    server = {"auth_token": token, "host": "0.0.0.0", "insecure": True}
+    machine.configure({**endpoint("http://127.0.0.1:9/v1"), "server": server})
+    plugins = load_plugins()
+    loaded = load(None, plugins)
+    gateway = make_gateway(loaded, plugins, refresh_models=False)
+    lines = "\n".join(banner_of(gateway, loaded, "http://127.0.0.1:8082", None))
+    assert "open to other machines" in section(lines, "network")[0]
+    assert words in section(lines, "token")[0]
 
 
 def test_commands_to_type_name_a_file_that_they_would_not_find(machine):

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from socket import gethostname
 
 from ccp_core.builtins.demo import PROVIDER_ID as DEMO
 from ccp_core.cli.client_env import ANY_TOKEN
 from ccp_core.cli.start import named_config, routes, wrapped
 from ccp_core.config.sources import LoadedSettings
+from ccp_core.config.validators import is_loopback
 from ccp_core.gateway import Gateway
 from ccp_core.route import split_model
 from ccp_core.upstream.catalogue import is_configured
@@ -38,10 +40,15 @@ def _sections(
         yield "models", [f"{tier:<8} {route}" for tier, route in chosen.items()]
         yield "providers", [_provider(gateway, upstream) for upstream in _in_use(gateway)]
     yield "plugins", _plugins(gateway)
-    if gateway.settings.server.auth_token:
+    server = gateway.settings.server
+    is_open = not is_loopback(server.host)
+    if is_open:
+        yield "network", [f"open to other machines, by the name {gethostname()} or this machine's address"]
+    if server.auth_token:
         yield "token", ["yes: clients must send it (server.auth_token)"]
     else:
-        yield "token", ["no: every program on this machine may use the proxy"]
+        who = "everybody who reaches the port" if is_open else "every program on this machine"
+        yield "token", [f"no: {who} may use the proxy"]
     yield "settings", [str(path) for path in loaded.files] or ["no file; defaults and environment"]
     yield "log", [str(log_file or "none")]
     yield "warning", list(loaded.warnings)
@@ -89,24 +96,26 @@ def _plugins(gateway: Gateway) -> list[str]:
 
 
 def _usage(gateway: Gateway, loaded: LoadedSettings, url: str) -> list[str]:
-    # The token itself is not for a screen that others may see.
     has_token = bool(gateway.settings.server.auth_token)
-    origins = (loaded.origins.get("server.host"), loaded.origins.get("server.port"))
     option = named_config(loaded.files[0]) if loaded.files else ""
-    if has_token and not any(origin and origin.place == "command line" for origin in origins):
-        bash = f'eval "$(ccp env{option})"; claude'
-        powershell = f"ccp env --shell powershell{option} | iex; claude"
+    origins = (loaded.origins.get("server.host"), loaded.origins.get("server.port"))
+    lines = ["In another terminal:"]
+    if not any(origin and origin.place == "command line" for origin in origins):
+        # Other commands find this proxy by themselves.
+        lines += [
+            f"  ccp run{option}       Claude Code on this proxy",
+            f"  ccp pick{option}      the same, on a model of your choice",
+            "or by hand, in bash or zsh, or in PowerShell:",
+            f'  eval "$(ccp env{option})"; claude',
+            f"  ccp env --shell powershell{option} | iex; claude",
+            f"In VS Code or JetBrains: ccp env --shell vscode --write{option}, or --shell jetbrains",
+        ]
     else:
-        token = "TOKEN" if has_token else ANY_TOKEN
-        bash = f'ANTHROPIC_BASE_URL="{url}" ANTHROPIC_AUTH_TOKEN="{token}" claude'
-        powershell = f'$env:ANTHROPIC_BASE_URL="{url}"; $env:ANTHROPIC_AUTH_TOKEN="{token}"; claude'
-    return [
-        "In another terminal:",
-        f"  ccp run{option}       Claude Code on this proxy",
-        f"  ccp pick{option}      the same, on a model of your choice",
-        "or by hand, in bash or zsh, or in PowerShell:",
-        f"  {bash}",
-        f"  {powershell}",
-        f"In VS Code or JetBrains: ccp env --shell vscode --write{option}, or --shell jetbrains",
-        "",
-    ]
+        token = "TOKEN" if has_token else ANY_TOKEN  # the real one is not for a screen that others may see
+        lines += [
+            f'  ANTHROPIC_BASE_URL="{url}" ANTHROPIC_AUTH_TOKEN="{token}" claude',
+            "or in PowerShell:",
+            f'  $env:ANTHROPIC_BASE_URL="{url}"; $env:ANTHROPIC_AUTH_TOKEN="{token}"; claude',
+            "For `ccp run`, `ccp pick` and `ccp env`, put host and port into the configuration.",
+        ]
+    return [*lines, ""]

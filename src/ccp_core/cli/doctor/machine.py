@@ -97,7 +97,7 @@ def _environment(environ: Mapping[str, str], url: str, place: str) -> Iterator[F
     base = environ.get("ANTHROPIC_BASE_URL", "")
     if base.rstrip("/").endswith("/v1"):
         text = "ANTHROPIC_BASE_URL ends in /v1, which the client appends itself"
-        yield Finding(place, "problem", text, f"ANTHROPIC_BASE_URL={base.rstrip('/').removesuffix('/v1')}")
+        yield Finding(place, "problem", text, f"ANTHROPIC_BASE_URL={url}")
     elif base and _address(base) != _address(url):
         text = f"ANTHROPIC_BASE_URL is {base}, and the proxy's address is {url}"
         yield Finding(
