@@ -193,9 +193,9 @@ def test_a_provider_that_is_not_there_is_told_with_how_to_start_it(kind, machine
     found = findings(result.json, "Acme (acme,")["reachable"]
     assert result.status == 1
     assert "cannot be reached at" in found["text"]
-    assert ("Start the server. Run it." if kind == "local" else "Check the network, ACME_BASE_URL") in found[
-        "cure"
-    ]
+    assert (
+        "Run it. If it listens at another" if kind == "local" else "Check the network, ACME_BASE_URL"
+    ) in found["cure"]
     assert not [section for section in result.json["sections"] if section["title"].startswith("acme/x")]
 
 
@@ -321,6 +321,16 @@ def test_a_file_with_keys_that_others_can_read_is_told_with_the_cure(machine):
     assert machine_finding(machine, "files")["cure"] == f"chmod 600 {file}"
     file.chmod(0o600)
     assert machine_finding(machine, "files")["status"] == "ok"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_a_file_below_the_current_folder_is_looked_at_too(machine, monkeypatch):
+    folder = machine.home / ".config" / "claude-code-proxy"
+    folder.mkdir(parents=True)
+    file = machine.configure(endpoint("http://127.0.0.1:9/v1")).rename(folder / "ccp.toml")
+    file.chmod(0o644)
+    monkeypatch.chdir(machine.home)
+    assert machine_finding(machine, "files")["cure"] == f"chmod 600 {file}"
 
 
 def test_the_first_token_of_a_slow_model_is_a_warning(examine, monkeypatch):

@@ -83,6 +83,11 @@ def test_the_end_tells_the_next_steps_for_terminal_vs_code_and_jetbrains(acme):
     assert KEY not in result.out + result.err
 
 
+def test_in_the_home_folder_the_new_file_is_not_taken_for_another_one(acme, monkeypatch):
+    monkeypatch.chdir(acme.home)
+    assert init(acme, "--model", "acme/tiny", "--api-key", f"acme={KEY}").err == ""
+
+
 def test_every_token_is_another_one(acme):
     tokens = set()
     for _ in range(2):

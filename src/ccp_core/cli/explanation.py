@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from typing import Any
 
 import orjson
@@ -53,7 +53,7 @@ class Explanation:
         kind = "a stream" if body.stream else "one JSON answer"
         yield (
             "request",
-            f"{body.model or '(no model)'}, wants {kind}, {len(body.messages)} messages, {len(body.tools)} tools,"
+            f"{body.model or '(no model)'}, wants {kind}, {_count(body.messages, 'message')}, {_count(body.tools, 'tool')},"
             f" {body.size} bytes, about {self.tokens} tokens",
         )
         if self.token_problem:
@@ -149,6 +149,10 @@ def _token_route(gateway: Gateway, headers: Mapping[str, str]) -> tuple[str | No
         return authenticate(headers, gateway.settings.server.auth_token, gateway.provider_ids), ""
     except ApiError as error:
         return None, error.message
+
+
+def _count(items: Sized, name: str) -> str:
+    return f"{len(items)} {name}" if len(items) == 1 else f"{len(items)} {name}s"
 
 
 async def _key_number(upstream: Upstream, route: Route) -> int:

@@ -79,6 +79,6 @@ def _cure_of_place(kind: Kind, at: Situation) -> str:
             cure += f" Old servers lack Anthropic Messages: take a newer one, or {transport} = openai."
         return cure
     if spec.local:
-        hint = f" {spec.start_hint}".rstrip().replace("{", "{{").replace("}", "}}")
-        return f"Start the server.{hint} If it listens at another address, set {{base_url}}."
+        hint = (spec.start_hint or "Start the server.").replace("{", "{{").replace("}", "}}")
+        return f"{hint} If it listens at another address, set {{base_url}}."
     return "Check the network, {base_url}, and the web proxy on the way if there is one."

@@ -16,6 +16,7 @@ import orjson
 from ccp_core.cli.claude import INSTALL_HINT, find_claude
 from ccp_core.cli.doctor.findings import Finding, Section
 from ccp_core.cli.running import look
+from ccp_core.config.problems import place_of
 from ccp_core.config.sources import LoadedSettings
 from ccp_core.config.validators import is_loopback
 from ccp_core.gateway import Gateway
@@ -151,7 +152,7 @@ def _files(loaded: LoadedSettings) -> Iterator[Finding]:
     for path in loaded.files:
         name = os.fspath(path)
         holds_secret = any(
-            origin.place.startswith((name, path.name)) and key.rpartition(".")[2] in _SECRET_KEYS
+            origin.place.partition(", line ")[0] == place_of(path) and key.rpartition(".")[2] in _SECRET_KEYS
             for key, origin in loaded.origins.items()
         )
         mode = stat.S_IMODE(path.stat().st_mode)

@@ -15,7 +15,7 @@ from ccp_core.cli.claude import INSTALL_HINT, find_claude
 from ccp_core.cli.start import named_config, note, stop
 from ccp_core.config.files import home_folder, toml_candidates
 from ccp_core.config.names import CONFIG_VARIABLE
-from ccp_core.config.problems import ConfigError
+from ccp_core.config.problems import ConfigError, place_of
 from ccp_core.config.settings import Settings
 from ccp_core.config.sources import LoadedSettings, load_settings
 from ccp_core.config.write import write_settings
@@ -85,13 +85,10 @@ class Target:
         places = {
             origin.place.partition(", line ")[0]
             for key, origin in loaded.origins.items()
-            if key.startswith(("models.", "server.")) and not self._is_ours(origin.place)
+            if key.startswith(("models.", "server."))
         }
-        for place in sorted(places):
+        for place in sorted(places - {place_of(self.path)}):
             note(f"{place} holds some of these settings, too, and counts more: `ccp config show` tells which")
-
-    def _is_ours(self, place: str) -> bool:
-        return place.startswith((str(self.path), f"{self.path.name},", self.path.name)) or place == "default"
 
     def _next_steps(self) -> list[str]:
         option = named_config(self.path)

@@ -21,7 +21,7 @@ SPEC = ProviderSpec(
     needs_key=False,
     local=True,
     count_tokens_path="/messages/count_tokens",
-    start_hint="Start it with cli-proxy-api, once before with cli-proxy-api --claude-login",
+    start_hint="Start it with `cli-proxy-api`, once before with `cli-proxy-api --claude-login`.",
     dialects={
         # Requests go to Anthropic's own servers as they are, so nothing is taken from them.
         "anthropic": MessagesDialect(

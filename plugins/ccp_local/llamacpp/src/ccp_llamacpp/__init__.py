@@ -31,7 +31,7 @@ SPEC = ProviderSpec(
     needs_key=False,
     local=True,
     count_tokens_path="/messages/count_tokens",
-    start_hint="Start it with: llama-server -m MODEL.gguf --jinja -c 65536 --port 8080",
+    start_hint="Start it with `llama-server -m MODEL.gguf --jinja -c 65536 --port 8080`.",
     messages_since="the builds of December 2025",
     dialects={
         "anthropic": MessagesDialect(

@@ -22,7 +22,7 @@ SPEC = ProviderSpec(
     local=True,
     models_paths=("/models", "../api/v0/models", "../api/v1/models"),
     silent_truncation=True,
-    start_hint="Start its server under Developer, or with: lms server start",
+    start_hint="Start its server under Developer, or with `lms server start`.",
     messages_since="0.4.1",
     dialects={
         "anthropic": MessagesDialect(tool_choices=frozenset({"auto", "any"}), thinks_unasked=True),

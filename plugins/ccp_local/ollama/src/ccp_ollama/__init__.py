@@ -22,7 +22,7 @@ SPEC = ProviderSpec(
     local=True,
     models_paths=("/v1/models", "/api/tags", "/api/ps"),
     silent_truncation=True,
-    start_hint="Start it with: OLLAMA_CONTEXT_LENGTH=65536 ollama serve",
+    start_hint="Start it with `OLLAMA_CONTEXT_LENGTH=65536 ollama serve`.",
     messages_since="0.14",
     dialects={
         "anthropic": MessagesDialect(

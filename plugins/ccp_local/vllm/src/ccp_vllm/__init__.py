@@ -30,7 +30,7 @@ SPEC = ProviderSpec(
     needs_key=False,
     local=True,
     count_tokens_path="/messages/count_tokens",
-    start_hint="Start it with: vllm serve MODEL --enable-auto-tool-choice --tool-call-parser PARSER",
+    start_hint="Start it with `vllm serve MODEL --enable-auto-tool-choice --tool-call-parser PARSER`.",
     messages_since="0.11.1",
     dialects={
         "anthropic": MessagesDialect(other_fields=True, output_format=True, thinks_unasked=True),
