@@ -450,6 +450,16 @@ def test_a_key_that_is_there_already_can_stay(acme, interview):
     assert draft.settings.providers["acme"] == before.providers["acme"]
 
 
+def test_an_endpoint_that_is_there_already_stays_chosen(machine, interview, upstream):
+    from ccp_core.config.settings import ProviderSettings, Settings
+
+    machine.install()
+    own = ProviderSettings(transport="openai", base_url=upstream.base_url, api_key=KEY)
+    draft = interview(ENTER, "tiny", ENTER, ENTER, "n", settings=Settings(providers={"own": own}))
+    assert draft.settings.models.default == "own/tiny"
+    assert draft.settings.providers == {"own": own}
+
+
 def test_the_only_provider_that_is_installed_is_marked_already_and_others_are_named(acme, interview, capsys):
     draft = interview(ENTER, KEY, ENTER, "tiny", ENTER, ENTER, "n")
     assert list(draft.settings.providers) == ["acme"]

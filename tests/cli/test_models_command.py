@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccp_core.testing import Answer, chat_error
+from ccp_core.testing import Answer, chat_error, models_list
 
 from .conftest import KEY, endpoint, hosted, local
 
@@ -36,6 +36,15 @@ def test_each_line_begins_with_what_settings_take_and_tells_window_price_and_abi
         ["own/z-ai/glm-4.7", "202k", "0.40/1.50", "tools"],
     ]
     assert upstream.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_versions_stand_in_their_order(machine, threaded_upstream):
+    upstream = threaded_upstream(
+        routes={"GET /models": models_list(["GLM-4.10", "glm-4.9", "glm", "4-k", "a"])}
+    )
+    machine.configure(endpoint(upstream.base_url))
+    listed = [model["id"] for model in machine.ccp("models", "own", "--json").json]
+    assert listed == ["4-k", "a", "glm", "glm-4.9", "GLM-4.10"]
 
 
 def test_programs_get_json(machine, threaded_upstream):

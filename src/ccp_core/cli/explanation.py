@@ -53,8 +53,8 @@ class Explanation:
         kind = "a stream" if body.stream else "one JSON answer"
         yield (
             "request",
-            f"{body.model or '(no model)'}, wants {kind}, {_count(body.messages, 'message')}, {_count(body.tools, 'tool')},"
-            f" {body.size} bytes, about {self.tokens} tokens",
+            f"{body.model or '(no model)'}, wants {kind}, {_count(body.messages, 'message')},"
+            f" {_count(body.tools, 'tool')}, {body.size} bytes, about {self.tokens} tokens",
         )
         if self.token_problem:
             yield "token", f"would be refused: {self.token_problem}"

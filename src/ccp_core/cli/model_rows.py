@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 
 from attrs import frozen
@@ -51,9 +52,14 @@ async def fetch_rows(
             upstream.set_models(answer)
             rows += [
                 ModelRow(upstream.provider.id, card)
-                for _, card in sorted(upstream.models.items(), key=lambda item: item[0].lower())
+                for _, card in sorted(upstream.models.items(), key=lambda item: _in_order(item[0]))
             ]
     return rows, failures
+
+
+def _in_order(model: str) -> list[str | int]:
+    """A sorting key that puts v9 before v10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", model.lower())]
 
 
 def to_ask(gateway: Gateway) -> list[Upstream]:

@@ -57,8 +57,10 @@ class Interview:
             if provider_id == _OWN:
                 self._chosen.remove(_OWN)
                 self._chosen.append(self._own_endpoint())
-            else:
+            elif provider_id in self._draft.plugins.providers:
                 self._prepare(self._draft.plugins.providers[provider_id])
+            else:
+                self._listed([provider_id])
 
     def _options(self, running: Sequence[LocalServer]) -> list[Option]:
         here = {server.provider_id: server for server in running}
@@ -74,6 +76,11 @@ class Interview:
             if spec.id not in here:
                 what = "not running here now" if spec.local else "needs a key" if spec.needs_key else "no key"
                 options.append(Option(f"{spec.name} ({what})", spec.id, checked=spec.id in configured))
+        options += [
+            Option(f"{name} ({own.base_url})", name, checked=True)
+            for name, own in self._draft.settings.providers.items()
+            if name not in self._draft.plugins.providers and own.base_url
+        ]
         options.append(Option("Another endpoint that speaks OpenAI's or Anthropic's protocol", _OWN))
         absent = [
             known.distribution
