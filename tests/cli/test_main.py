@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -224,3 +225,20 @@ def test_a_line_for_a_log_stays_one_line():
     from ccp_core.cli.start import wrapped
 
     assert wrapped("word " * 100, "ccp: ", on=StringIO()) == f"ccp: {'word ' * 100}"
+
+
+def test_garbage_is_collected_again_once_the_proxy_serves(machine, monkeypatch):
+    seen: list[bool] = []
+
+    async def session(*_: object) -> int:
+        seen.append(gc.isenabled())
+        return 0
+
+    def load(*_: object) -> None:
+        seen.append(gc.isenabled())
+
+    monkeypatch.setattr("ccp_core.cli.run.load", load)
+    monkeypatch.setattr("ccp_core.cli.session.session", session)
+    with pytest.raises(SystemExit):
+        main_module.main(["run"])
+    assert [*seen, gc.isenabled()] == [False, True, True]

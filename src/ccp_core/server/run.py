@@ -84,6 +84,7 @@ async def serving(gateway: Gateway, port: int | None = None) -> AsyncIterator[st
 
 def run_in_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run ``main`` on the fastest event loop that there is."""
+    gc.enable()  # a command is quicker without, but this may go on for days
     try:
         import uvloop
     except ImportError:  # not on Windows
