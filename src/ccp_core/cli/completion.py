@@ -12,7 +12,8 @@ def command(shell: str) -> None:
 
     \b
       bash:  echo 'source <(ccp completion bash)' >> ~/.bashrc
-      zsh:   echo 'autoload -Uz compinit; compinit; source <(ccp completion zsh)' >> ~/.zshrc
+      zsh:   echo 'autoload -Uz compinit; compinit' >> ~/.zshrc
+             echo 'source <(ccp completion zsh)' >> ~/.zshrc
       fish:  ccp completion fish > ~/.config/fish/completions/ccp.fish
     """
     from click.shell_completion import get_completion_class

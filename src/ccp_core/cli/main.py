@@ -93,7 +93,7 @@ def main(args: list[str] | None = None) -> None:
     except FileNotFoundError:  # somebody has deleted it
         click.echo("ccp: the current folder does not exist any more; go to another one: cd", err=True)
         sys.exit(2)
-    # All that a start makes stays: a seventh of its time went into looking for garbage. What lives long enables it again.
+    # All that a start makes stays: a seventh of its time went into looking for garbage. What lives long looks again.
     gc.disable()
     try:
         cli.main(args=args, prog_name="ccp")
