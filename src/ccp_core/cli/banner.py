@@ -10,7 +10,7 @@ from socket import gethostname
 
 from ccp_core.builtins.demo import PROVIDER_ID as DEMO
 from ccp_core.cli.client_env import ANY_TOKEN
-from ccp_core.cli.start import named_config, routes, wrapped
+from ccp_core.cli.start import counted, named_config, routes, wrapped
 from ccp_core.config.sources import LoadedSettings
 from ccp_core.config.validators import is_loopback
 from ccp_core.gateway import Gateway
@@ -72,7 +72,7 @@ def _provider(gateway: Gateway, upstream: Upstream) -> str:
     plugin = gateway.host.providers.get(provider.id)
     words = [_PROTOCOLS[provider.transport]]
     if keys:
-        words.append("1 key" if keys == 1 else f"{keys} keys")
+        words.append(counted(keys, "key"))
     elif provider.spec.needs_key:
         words.append("no key")
     if plugin is None or plugin.local or provider.base_url != plugin.base_url.rstrip("/"):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 from attrs import Factory, define
 
+from ccp_core.cli.start import counted
 from ccp_core.errors import ApiError
 from ccp_core.gateway import Gateway
 from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_request
@@ -53,8 +54,8 @@ class Explanation:
         kind = "a stream" if body.stream else "one JSON answer"
         yield (
             "request",
-            f"{body.model or '(no model)'}, wants {kind}, {_count(body.messages, 'message')},"
-            f" {_count(body.tools, 'tool')}, {body.size} bytes, about {self.tokens} tokens",
+            f"{body.model or '(no model)'}, wants {kind}, {counted(len(body.messages), 'message')},"
+            f" {counted(len(body.tools), 'tool')}, {body.size} bytes, about {self.tokens} tokens",
         )
         if self.token_problem:
             yield "token", f"would be refused: {self.token_problem}"
@@ -149,10 +150,6 @@ def _token_route(gateway: Gateway, headers: Mapping[str, str]) -> tuple[str | No
         return authenticate(headers, gateway.settings.server.auth_token, gateway.provider_ids), ""
     except ApiError as error:
         return None, error.message
-
-
-def _count(items: Sized, name: str) -> str:
-    return f"{len(items)} {name}" if len(items) == 1 else f"{len(items)} {name}s"
 
 
 async def _key_number(upstream: Upstream, route: Route) -> int:

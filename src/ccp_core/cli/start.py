@@ -74,6 +74,11 @@ def wrapped(text: str, label: str, *, on: TextIO) -> str:
     )
 
 
+def counted(number: int, name: str) -> str:
+    """``1 model``, ``2 models``."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+
+
 def stop(*lines: object) -> NoReturn:
     """End the command with status 2, with one line for each problem."""
     for line in lines:

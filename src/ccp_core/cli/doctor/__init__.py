@@ -14,6 +14,7 @@ import click
 from ccp_core.cli.start import (
     complete_provider,
     config_option,
+    counted,
     json_option,
     load,
     load_plugins,
@@ -50,8 +51,9 @@ def command(provider: str | None, timeout: float, config: Path | None, as_json: 
     if as_json:
         click.echo(_json(sections, spent))
     else:
-        ok, warnings = count(sections, "ok"), count(sections, "warning")
-        click.echo(f"{ok} ok, {warnings} warnings, {problems} problems. {spent} tokens were spent.")
+        warnings = counted(count(sections, "warning"), "warning")
+        found = f"{count(sections, 'ok')} ok, {warnings}, {counted(problems, 'problem')}"
+        click.echo(f"{found}. {counted(spent, 'token')} spent.")
     sys.exit(1 if problems else 0)
 
 

@@ -16,7 +16,7 @@ from questionary import Choice as Option
 from ccp_core.cli.init.draft import Draft, LocalServer, local_servers
 from ccp_core.cli.model_rows import HEADINGS, ModelRow
 from ccp_core.cli.picker import Choice, pick
-from ccp_core.cli.start import wrapped
+from ccp_core.cli.start import counted, wrapped
 from ccp_core.config import validators
 from ccp_core.config.names import KNOWN_PROVIDERS, prefixes_of
 from ccp_core.provider import ProviderSpec
@@ -69,7 +69,7 @@ class Interview:
             [spec.id for spec in specs] if len(specs) == 1 else []
         )
         options = [
-            Option(f"{server.name} (runs here, {server.models} models)", name, checked=True)
+            Option(f"{server.name} (runs here, {counted(server.models, 'model')})", name, checked=True)
             for name, server in here.items()
         ]
         for spec in sorted(specs, key=lambda spec: (spec.local, spec.name.lower())):
@@ -175,7 +175,7 @@ class Interview:
         self._rows = [row for row in self._rows if row.provider_id not in provider_ids] + rows
         problem = next(iter(failures.values()), None)
         if problem is None:
-            _tell(f"it works: {len(rows)} models")
+            _tell(f"it works: {counted(len(rows), 'model')}")
         elif not quiet:
             _tell(problem)
         return problem
