@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
+import structlog
 
 from ccp_core.server import answer
-from ccp_core.testing import Gate, Turn, Wait, chat_error, parse_frames, say, validate_stream
+from ccp_core.testing import Answer, Drop, Gate, Turn, Wait, chat_error, parse_frames, say, validate_stream
 from ccp_core.testing.proxy_app import TURN, one_provider
 
 THINKING = {**TURN, "thinking": {"type": "adaptive"}, "stream": True}
@@ -111,3 +114,30 @@ async def test_a_failure_while_the_client_is_kept_awake_finds_the_block_open(
     else:
         assert [block["type"] for block in stream.message.content] == ["thinking", "text"]
         assert stream.message.thinking == "Hm."
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["at its end", "at its error"])
+async def test_a_client_that_leaves_at_the_very_end_is_no_failure_of_the_upstream(
+    fails: bool, fake_upstream: Any, start_proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last write finds the connection closed: nothing is tried again, and no error of the proxy is logged."""
+
+    async def closed(*_: Any) -> None:
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    def script(request: Any) -> Answer:
+        for name in ("write", "write_eof") if fails else ("write_eof",):
+            monkeypatch.setattr(answer.StreamedAnswer, name, closed)
+        whole = say(request, Turn(text="Hello there, you", chunk_size=5))
+        return whole.keep(3).then(Drop()) if fails else whole
+
+    gate = Gate()
+    upstream = await fake_upstream(lambda request: script(request).after(Wait(gate)))
+    proxy = await start_proxy(config(upstream.base_url))
+    with structlog.testing.capture_logs() as logs:
+        async with proxy.session.post(f"{proxy.url}/v1/messages", json=THINKING) as response:
+            gate.open()
+            with contextlib.suppress(aiohttp.ClientError):
+                await response.read()
+    assert [entry["event"] for entry in logs] == ["request"]
+    assert len(upstream.requests) == 1
