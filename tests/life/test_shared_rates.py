@@ -36,15 +36,15 @@ class Upstream:
 
 @pytest.mark.parametrize(("requests", "rate", "window"), RATES)
 async def test_one_process_keeps_to_the_window_and_answers_everybody(
-    requests, rate, window, fake_upstream, start_proxy
+    requests, rate, window, fake_upstream, start_process
 ):
     answers = Upstream()
     upstream = await fake_upstream(answers)
-    proxy = await start_proxy(
+    proxy = await start_process(
         one_provider("nvidia_nim", upstream.base_url, limits={"rate": rate, "window": window})
     )
-    replies = await asyncio.gather(*(proxy.post() for _ in range(requests)))
-    assert [reply.status for reply in replies] == [200] * requests
+    results = await asyncio.gather(*(proxy.ask() for _ in range(requests)))
+    assert [status for status, _ in results] == [200] * requests
     assert len(answers.times) == requests
     answers.assert_strict(rate, window)
 

@@ -192,3 +192,26 @@ def test_redis_without_its_client_names_the_package(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(StorageError, match=r"ccp-core\[redis\]"):
         open_storage("redis://127.0.0.1:1/0")
+
+
+async def test_only_one_request_waits_for_a_redis_that_does_not_answer() -> None:
+    """Each look for it costs its timeout: the others meanwhile go on without it."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    now = 0.0
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    storage = RedisStorage(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", clock=lambda: now)
+    await storage.cooling(["key"])
+    now += RETRY_EVERY
+    looking = asyncio.ensure_future(storage.cooling(["key"]))
+    others = [asyncio.ensure_future(storage.cooling(["key"])) for _ in range(5)]
+    await asyncio.wait([looking, *others], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.gather(*others)
+    assert not looking.done()
+    assert await looking == [None]
+    await storage.close()
+    server.close()
+    await server.wait_closed()

@@ -150,8 +150,10 @@ class RedisStorage:
 
     async def _try(self, shared: Callable[[], Awaitable[T]], own: Callable[[], Awaitable[T]]) -> T:
         """The shared answer, or this process' own while Redis is away."""
-        if self._away and self._clock() < self._next_look:
-            return await own()
+        if self._away:
+            if self._clock() < self._next_look:
+                return await own()
+            self._next_look = self._clock() + RETRY_EVERY  # one request looks for it, and the others go on
         try:
             result = await self._ask(shared)
         except (RedisError, OSError, TimeoutError) as error:
