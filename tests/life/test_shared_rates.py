@@ -14,7 +14,7 @@ from ..upstream.conftest import redis_server
 
 __all__ = ["redis_server"]
 
-RATES = [pytest.param(20, 10, 1.5), pytest.param(50, 10, 2.0, marks=pytest.mark.stress)]
+RATES = [pytest.param(20, 10, 2.5), pytest.param(50, 10, 2.0, marks=pytest.mark.stress)]
 HELLO = chat_stream(text="Hello")
 
 

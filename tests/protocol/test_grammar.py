@@ -151,7 +151,9 @@ def test_what_an_announced_block_holds_beside_text_is_its_own():
     )
     assert [block["type"] for block in blocks] == ["text", "thinking", "text"]
     citation = {"type": "citations_delta", "citation": {"url": "https://x.test"}}
-    blocks = content([ThinkingDelta(0, "Hm."), BlockStart(1, TEXT), OtherDelta(1, citation), TextDelta(1, "A")])
+    blocks = content(
+        [ThinkingDelta(0, "Hm."), BlockStart(1, TEXT), OtherDelta(1, citation), TextDelta(1, "A")]
+    )
     assert [block["type"] for block in blocks] == ["thinking", "text"]
     assert blocks[1]["citations"] == [{"url": "https://x.test"}]
 

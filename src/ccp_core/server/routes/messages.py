@@ -87,13 +87,14 @@ async def _create(request: web.Request, gateway: Gateway) -> web.StreamResponse:
             record.status, record.error = 499, type(error).__name__
         raise
     except Exception as error:
-        failed = failure_of(error, record.request_id, gateway.settings.logging)
-        record.status, record.error = failed.status, failed.error_type
+        # No further name for it: that would close a circle, since its traceback leads to this frame.
+        error = failure_of(error, record.request_id, gateway.settings.logging)
+        record.status, record.error = error.status, error.error_type
         if isinstance(answer, StreamedAnswer) and answer.prepared:
-            await answer.fail(failed, record.request_id)
+            await answer.fail(error, record.request_id)
             return answer
-        failed.headers = {**record.headers, **failed.headers}
-        raise failed from None
+        error.headers = {**record.headers, **error.headers}
+        raise error from None
     finally:
         if isinstance(answer, StreamedAnswer):
             answer.quiet()
