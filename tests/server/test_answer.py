@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -11,8 +12,20 @@ import pytest
 import structlog
 
 from ccp_core.server import answer
-from ccp_core.testing import Answer, Drop, Gate, Turn, Wait, chat_error, parse_frames, say, validate_stream
+from ccp_core.testing import (
+    Answer,
+    Drop,
+    Gate,
+    Turn,
+    Wait,
+    chat_error,
+    chat_error_frame,
+    parse_frames,
+    say,
+    validate_stream,
+)
 from ccp_core.testing.proxy_app import TURN, one_provider
+from ccp_core.upstream.storage import ProcessStorage
 
 THINKING = {**TURN, "thinking": {"type": "adaptive"}, "stream": True}
 EMPTY = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
@@ -141,3 +154,29 @@ async def test_a_client_that_leaves_at_the_very_end_is_no_failure_of_the_upstrea
                 await response.read()
     assert [entry["event"] for entry in logs] == ["request"]
     assert len(upstream.requests) == 1
+
+
+async def test_an_answer_that_begins_while_a_failure_is_judged_begins_at_its_beginning(
+    fake_upstream: Any, start_proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the failed attempt said was never sent, so it must not count as said."""
+    cooling = ProcessStorage.cooling
+
+    async def slowly(storage: ProcessStorage, names: Any) -> Any:
+        await asyncio.sleep(0.2)  # as a Redis may take
+        return await cooling(storage, names)
+
+    monkeypatch.setattr(ProcessStorage, "cooling", slowly)
+    said = Turn(text="Hello", chunk_size=9)
+    upstream = await fake_upstream(
+        [
+            lambda request: Answer.sse(
+                b"".join(say(request, said).keep(2).writes) + chat_error_frame("the engine has failed")
+            ),
+            lambda request: say(request, said),
+        ]
+    )
+    proxy = await start_proxy(config(upstream.base_url, timeouts={"commit_after": 0.3}))
+    reply = await proxy.stream(TURN)
+    assert len(upstream.requests) == 2
+    assert validate_stream(reply.body).message.text == "Hello"

@@ -255,6 +255,11 @@ def _ends(healthy: Answer, at: int) -> Answer:
     return healthy.keep(at)
 
 
+def _ends_in_a_line(healthy: Answer, at: int) -> Answer:
+    """Without the line ends of the last event, which counts all the same."""
+    return healthy.keep(at - 1).then(_frame(healthy, at - 1).rstrip(b"\n"))
+
+
 def _half_an_event(healthy: Answer, at: int) -> Answer:
     return healthy.keep(at).then(_half(_frame(healthy, at)), Drop())
 
@@ -306,6 +311,7 @@ _BREAKS: dict[str, Callable[[Answer, int], Answer]] = {
     "cut": _cut,
     "reset": _reset,
     "ends without its end marker": _ends,
+    "ends without the last line end": _ends_in_a_line,
     "half an event": _half_an_event,
     "half a character": _half_a_character,
     "damaged event": _damaged_event,
