@@ -382,13 +382,6 @@ def test_blocks_of_the_user(
     )[2] == (user(result([wanted])))
 
 
-def test_a_block_whose_type_is_no_word_is_read_all_the_same(build: Build) -> None:
-    """What it means is for the upstream to say."""
-    for odd in ({"a": 1}, [], 5, None):
-        sent = build(client_body(messages=[user({"type": odd, "text": "x"}, text("go"))])).body["messages"]
-        assert sent[-1]["content"][-1] == text("go")
-
-
 def test_server_tools_of_the_history_become_words(build: Build) -> None:
     """A search that a server ran is told to a model whose endpoint knows no such block."""
     assert messages(build, user(text("a")), assistant(SEARCH, FOUND))[1] == assistant(

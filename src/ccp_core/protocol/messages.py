@@ -162,6 +162,9 @@ def _check_message(where: str, message: Any) -> None:
     for number, block in enumerate(content):
         if not isinstance(block, dict):
             raise InvalidRequest(f"{where}.content.{number}: must be an object, not {_json_type(block)}")
+        if not isinstance(block.get("type", ""), str):
+            kind = _json_type(block["type"])
+            raise InvalidRequest(f"{where}.content.{number}.type: must be a string, not {kind}")
 
 
 def _json_type(value: object) -> str:

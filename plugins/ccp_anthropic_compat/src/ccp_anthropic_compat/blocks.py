@@ -71,7 +71,7 @@ class BlockConversion:
             self._result(block, out)
         elif kind == "image":
             out.append(self._image(block))
-        elif isinstance(kind, str) and kind in _NEVER_SENT_AS_TEXT:
+        elif kind in _NEVER_SENT_AS_TEXT:
             self._thinking(block, kind, out)
         else:
             self._other(block, out)
