@@ -117,6 +117,8 @@ def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
             not isinstance(value, types) or (type(value) is bool and bool not in types)
         ):
             raise InvalidRequest(f"{name}: must be {wanted}, not {_json_type(value)}")
+    for name in ("thinking", "tool_choice"):
+        _check_type(name, body.get(name) or {})
     messages = body["messages"]
     if not isinstance(messages, list):
         raise InvalidRequest(f"messages: must be a list, not {_json_type(messages)}")
@@ -162,9 +164,13 @@ def _check_message(where: str, message: Any) -> None:
     for number, block in enumerate(content):
         if not isinstance(block, dict):
             raise InvalidRequest(f"{where}.content.{number}: must be an object, not {_json_type(block)}")
-        if not isinstance(block.get("type", ""), str):
-            kind = _json_type(block["type"])
-            raise InvalidRequest(f"{where}.content.{number}.type: must be a string, not {kind}")
+        _check_type(f"{where}.content.{number}", block)
+
+
+def _check_type(where: str, value: Json) -> None:
+    kind = value.get("type", "")
+    if type(kind) is not str:
+        raise InvalidRequest(f"{where}.type: must be a string, not {_json_type(kind)}")
 
 
 def _json_type(value: object) -> str:
