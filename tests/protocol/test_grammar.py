@@ -337,6 +337,8 @@ CALL = [BlockStart(0, tool()), InputJSONDelta(0, "{}")]
         ([TextDelta(0, "x"), BlockStop(0)], False),
         (CALL, False),
         ([*CALL, BlockStop(0)], True),
+        ([*CALL, BlockStop(0), BlockStart(1, TEXT)], True),
+        ([*CALL, BlockStop(0), BlockStart(1, TEXT), BlockStop(1)], True),
         ([*CALL, BlockStop(0), TextDelta(1, "x")], False),
         ([*CALL, BlockStop(0), BlockStart(1, tool("b"))], False),
         ([*CALL, TextDelta(1, "waiting"), BlockStop(0)], False),

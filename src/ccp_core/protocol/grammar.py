@@ -168,7 +168,7 @@ class Grammar:
     @property
     def ends_with_call(self) -> bool:
         """Whether a finished tool use was the last thing that came, so that the answer may end here."""
-        return not self._kind and self._last_kind == _TOOL
+        return not self._begun and self._last_kind == _TOOL
 
     @property
     def can_go_on(self) -> bool:
