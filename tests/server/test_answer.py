@@ -156,6 +156,30 @@ async def test_a_client_that_leaves_at_the_very_end_is_no_failure_of_the_upstrea
     assert len(upstream.requests) == 1
 
 
+async def test_the_end_leaves_a_sign_of_life_alone_that_is_being_written(
+    fake_upstream: Any, start_proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a slow client waits together with all others: cancelled for one it would be for all."""
+    write = answer.StreamedAnswer.write
+    gate, cancelled = Gate(), []
+
+    async def slowly(response: answer.StreamedAnswer, data: bytes) -> None:
+        await write(response, data)
+        if data.startswith(b"event: ping"):
+            gate.open()
+            try:
+                await asyncio.sleep(0.1)
+            except asyncio.CancelledError:
+                cancelled.append(data)
+
+    monkeypatch.setattr(answer.StreamedAnswer, "write", slowly)
+    upstream = await fake_upstream(lambda request: say(request, Turn(text="Hello")).after(Wait(gate)))
+    proxy = await start_proxy(config(upstream.base_url))
+    reply = await proxy.stream(THINKING)
+    assert validate_stream(reply.body).message.text == "Hello"
+    assert cancelled == []
+
+
 async def test_an_answer_that_begins_while_a_failure_is_judged_begins_at_its_beginning(
     fake_upstream: Any, start_proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

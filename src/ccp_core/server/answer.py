@@ -162,10 +162,8 @@ class StreamedAnswer(EventSourceResponse):
     def quiet(self) -> None:
         """Give no further sign of life. Must be called in the end, whatever happened."""
         self._timer.cancel()
-        if self._sign is not None:
-            self._sign.cancel()
-            # Its exception's traceback leads back here: with a circle each answer would wait for the collector.
-            self._sign = None
+        # One that is being written is left alone: all who wait for a slow client wait together, and stop together.
+        self._sign = None
 
     async def _begin(self) -> None:
         if self._sign is not None:  # which is just beginning the answer
@@ -195,6 +193,8 @@ class StreamedAnswer(EventSourceResponse):
         self._timer = self._loop.call_later(next_look, self._look)
 
     async def _write_sign(self) -> None:
+        if self._timer.cancelled():  # meanwhile all was said
+            return
         try:
             if self.prepared:
                 events = [Ping(), *self._empty_delta()]
