@@ -5,6 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
+
+# On a machine that does much else time says nothing about a test.
+settings.register_profile("ccp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ccp")
 
 
 @pytest.fixture(autouse=True)

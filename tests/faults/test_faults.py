@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ccp_core.host import ENTRY_POINT_GROUP, TRANSPORT_GROUP, PluginHost
-from ccp_core.testing import Answer
-from ccp_core.testing.fault_judge import REFUSED, TURN, Outcome, judge_json, judge_stream
-from ccp_core.testing.faults import FaultRow, fault_rows
+from ccp_core.testing import Answer, Drop, Reset, Step
+from ccp_core.testing.fault_judge import ANSWERED, REFUSED, TURN, Outcome, judge_json, judge_stream
+from ccp_core.testing.faults import FaultRow, fault_rows, healthy_answer
 from ccp_core.testing.proxy_app import KEY, one_provider
 
 PROVIDERS = {"chat": "nvidia_nim", "messages": "open_router"}
@@ -21,6 +21,7 @@ ROWS = [row for transport in ("chat", "messages") for row in fault_rows(transpor
 BREAKING = [row for row in ROWS if row.breaks]
 MODES = pytest.mark.parametrize("streamed", [True, False], ids=["stream", "json"])
 TIMEOUTS = {"read": 0.2, "connect": 2.0, "write": 2.0}
+BYTES_BETWEEN_CUTS = 53
 SLOWEST = 5.0
 """Seconds that a row may take on a machine that does much else; alone each takes less than one."""
 
@@ -67,3 +68,41 @@ async def test_a_fault_that_lasts_is_told(
     """As a status when the client has seen nothing, in the stream when it has; and never as an answer."""
     outcome = await outcome_of(row, row.answer, streamed, fake_upstream, start_proxy)
     assert outcome == (row.streamed if streamed and not row.unseen else REFUSED)
+
+
+@pytest.mark.parametrize("end", [Drop(), Reset()], ids=["closed", "reset"])
+@pytest.mark.parametrize("transport", PROVIDERS)
+async def test_a_lost_connection_is_tried_again_at_once(
+    transport: Any, end: Step, fake_upstream: Any, start_proxy: Any
+) -> None:
+    """An idle connection may be closed by the upstream just when a request takes it."""
+    upstream = await fake_upstream([Answer.raw(end), healthy_answer(transport)])
+    config = one_provider(PROVIDERS[transport], upstream.base_url, limits={"retry_base": 30.0})
+    proxy = await start_proxy(config, host=plugins())
+    began = time.monotonic()
+    reply = await proxy.stream(TURN)
+    assert judge_stream(reply.status, reply.headers, reply.body) == ANSWERED
+    assert time.monotonic() - began < SLOWEST
+
+
+@pytest.mark.parametrize("transport", PROVIDERS)
+async def test_a_stream_may_be_cut_at_any_byte(transport: Any, fake_upstream: Any, start_proxy: Any) -> None:
+    """Between two events, in a number, in a character: at one of so many bytes, once and for good."""
+    healthy = healthy_answer(transport)
+    script: list[Answer] = []
+    upstream = await fake_upstream(lambda request: script.pop(0) if script else healthy)
+    # The connection that a cut closes may be taken for the next try, which then is the third.
+    config = one_provider(PROVIDERS[transport], upstream.base_url, limits={"retries": 2})
+    proxy = await start_proxy(config, host=plugins())
+    for at in range(0, len(healthy.body), BYTES_BETWEEN_CUTS):
+        cut = Answer.sse(healthy.body[:at]).then(Drop())
+        script[:] = [cut]
+        reply = await proxy.post(TURN)
+        assert judge_json(reply.status, reply.headers, reply.body) == ANSWERED
+        script[:] = [cut]
+        reply = await proxy.stream(TURN)
+        once = judge_stream(reply.status, reply.headers, reply.body)
+        script[:] = [cut] * 3
+        reply = await proxy.stream(TURN)
+        for_good = judge_stream(reply.status, reply.headers, reply.body)
+        assert for_good == once or (once, for_good) == (ANSWERED, REFUSED), f"cut at byte {at}"

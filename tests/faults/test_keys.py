@@ -122,3 +122,18 @@ async def test_a_request_that_has_no_key_takes_no_place_in_the_window(
         assert (await proxy.stream()).status == 429
     assert time.monotonic() - began < 2.0
     assert len(upstream.requests) == 1
+
+
+@BOTH
+async def test_a_refusal_that_another_account_may_not_give_tries_each_key_once(
+    transport: str, fake_upstream: Any, start_proxy: Any
+) -> None:
+    """The keys are good, so none of them rests, and the next request begins with the first again."""
+    refuse = chat_error if transport == "chat" else messages_error
+    upstream = await fake_upstream(lambda request: refuse(403, "This account lacks a permission."))
+    proxy = await start_proxy(config(transport, upstream.base_url))
+    for _ in range(2):
+        reply = await proxy.stream()
+        assert (reply.status, reply.error["type"]) == (403, "permission_error")
+    used = [request.headers["authorization"].removeprefix("Bearer ") for request in upstream.requests]
+    assert sorted(used[:3]) == sorted(used[3:]) == sorted(KEYS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
 from pathlib import Path
 
+import aiohttp
 import cattrs
 import orjson
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from ccp_core.config.settings import LimitSettings, ProviderSettings, ServerSettings, Settings
 from ccp_core.config.sources import LoadedSettings
 from ccp_core.server import workers
+from ccp_core.server.listening import listen
 from ccp_core.server.shares import part_of, too_small
 from ccp_core.testing import Gate, Wait, chat_error, chat_stream, validate_stream
 from ccp_core.testing.proxy_app import one_provider
@@ -84,12 +87,12 @@ async def test_workers_keep_to_one_window_without_redis(fake_upstream, start_pro
         return HELLO
 
     upstream = await fake_upstream(answer)
-    config = one_provider("nvidia_nim", upstream.base_url, limits={"rate": 5, "window": 0.5})
+    config = one_provider("nvidia_nim", upstream.base_url, limits={"rate": 10, "window": 1.5})
     proxy = await start_process(config, "--workers", "2")
     for status, _ in await asyncio.gather(*(proxy.ask() for _ in range(25))):
         assert status == 200
-    for early, late in zip(times, times[5:], strict=False):
-        assert late - early >= 0.5
+    for early, late in zip(times, times[10:], strict=False):
+        assert late - early >= 1.5
 
 
 @posix
@@ -168,3 +171,61 @@ def test_settings_reach_a_worker_as_they_are():
     )
     sent = orjson.dumps(cattrs.unstructure(settings))
     assert cattrs.structure(orjson.loads(sent), Settings) == settings
+
+
+@posix
+async def test_when_the_parent_is_killed_a_failed_attempt_is_still_repeated(
+    needs_proc, fake_upstream, start_process
+):
+    """The worker that finishes its answers has nobody left whom it could ask for keys and rates."""
+    gate = Gate()
+    upstream = await fake_upstream([chat_error(500, "not now").after(Wait(gate)), HELLO])
+    limits = {"rate": 50, "window": 1.0}
+    proxy = await start_process(
+        one_provider("nvidia_nim", upstream.base_url, limits=limits), "--workers", "2"
+    )
+    turn = asyncio.ensure_future(proxy.ask())
+    await upstream.received(1)
+    proxy.process.kill()
+    await until(lambda: refuses(proxy.process.port))
+    gate.open()
+    status, body = await turn
+    assert (status, body["content"][-1]["text"]) == (200, "Hello there, you")
+
+
+@posix
+async def test_a_worker_for_which_nothing_is_left_is_tried_again(needs_proc, monkeypatch, unused_tcp_port):
+    """Without memory, processes or descriptors for it at the moment of a crash, the port keeps its others."""
+    spawn = asyncio.create_subprocess_exec
+    settings = Settings(server=ServerSettings(port=unused_tcp_port, workers=1))
+    attempts = []
+
+    async def sometimes(*arguments, **options):
+        attempts.append(arguments)
+        if len(attempts) in (2, 3):
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return await spawn(*arguments, **options)
+
+    monkeypatch.setattr("ccp_core.server.workers.asyncio.create_subprocess_exec", sometimes)
+    monkeypatch.setattr("ccp_core.server.workers.FIRST_WAIT", 0.01)
+    keeper = workers.Workers(settings, listen("127.0.0.1", unused_tcp_port), lambda: LoadedSettings(settings))
+    try:
+        await keeper.start()
+        (worker,) = children(os.getpid())
+        os.kill(worker, signal.SIGKILL)
+        await until(lambda: len(attempts) == 4)
+        async with aiohttp.request("GET", f"http://127.0.0.1:{unused_tcp_port}/health") as response:
+            assert response.status == 200
+    finally:
+        await keeper.kill()
+
+
+@posix
+async def test_a_port_without_any_worker_is_told(monkeypatch, unused_tcp_port):
+    async def never(*arguments, **options):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("ccp_core.server.workers.asyncio.create_subprocess_exec", never)
+    settings = Settings(server=ServerSettings(port=unused_tcp_port, workers=2))
+    with pytest.raises(workers.CannotStart, match="Resource temporarily unavailable"):
+        await workers.run(settings, lambda: LoadedSettings(settings), print)

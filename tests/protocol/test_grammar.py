@@ -117,6 +117,67 @@ def test_text_that_comes_while_a_tool_call_is_open_waits_for_its_end():
     assert blocks[0]["input"] == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    "events",
+    [
+        [ThinkingDelta(0, "Hm."), BlockStop(0), BlockStart(1, TEXT)],
+        [TextDelta(0, "Hello"), BlockStop(0), BlockStart(1, THINKING), BlockStop(1), BlockStart(2, TEXT)],
+        [TextDelta(0, "Hello"), BlockStart(0, TEXT), TextDelta(0, "")],
+        [
+            BlockStart(0, tool()),
+            BlockStart(1, TEXT),
+            TextDelta(1, "Hello"),
+            BlockStart(2, THINKING),
+            BlockStop(0),
+        ],
+    ],
+    ids=["text announced", "thinking announced", "the same index", "behind a tool use"],
+)
+def test_a_block_stays_open_until_the_next_one_has_content(events):
+    """The client would not recover from an answer that is cut in between."""
+    machine = grammar()
+    sent = machine.accept(events)
+    starts_and_stops = [event for event in sent if type(event) in (BlockStart, BlockStop)]
+    assert type(starts_and_stops[-1]) is BlockStart
+    assert starts_and_stops[-1].block["type"] in ("text", "thinking")
+    sent += machine.accept([BlockStart(9, TEXT), TextDelta(9, " there")]) + machine.finish()
+    assert validate_stream(encode(sent)).message.content[-1] == {"type": "text", "text": " there"}
+
+
+def test_what_an_announced_block_holds_beside_text_is_its_own():
+    """A signature, or a citation, that comes before any text does not go to the block before it."""
+    blocks = content(
+        [TextDelta(0, "Hello"), BlockStart(1, THINKING), SignatureDelta(1, "sig"), TextDelta(2, " there")]
+    )
+    assert [block["type"] for block in blocks] == ["text", "thinking", "text"]
+    citation = {"type": "citations_delta", "citation": {"url": "https://x.test"}}
+    blocks = content(
+        [ThinkingDelta(0, "Hm."), BlockStart(1, TEXT), OtherDelta(1, citation), TextDelta(1, "A")]
+    )
+    assert [block["type"] for block in blocks] == ["thinking", "text"]
+    assert blocks[1]["citations"] == [{"url": "https://x.test"}]
+
+
+@pytest.mark.parametrize("stop", [[BlockStop(1)], []], ids=["stopped", "not stopped"])
+def test_calls_that_wait_under_one_index_are_all_kept(stop):
+    events = [BlockStart(0, tool("toolu_0"))]
+    for number in (1, 2, 3):
+        events += [BlockStart(1, tool(f"toolu_{number}")), InputJSONDelta(1, f'{{"n":{number}}}'), *stop]
+    blocks = content([*events, BlockStop(0), BlockStop(1)])
+    assert [(block["id"], block["input"]) for block in blocks[1:]] == [
+        ("toolu_1", {"n": 1}),
+        ("toolu_2", {"n": 2}),
+        ("toolu_3", {"n": 3}),
+    ]
+
+
+def test_many_calls_may_wait_for_the_first_one_to_end():
+    events = [BlockStart(0, tool("toolu_0"))]
+    for number in range(1, 2000):
+        events += [BlockStart(number, tool(f"toolu_{number}")), BlockStop(number)]
+    assert len(content([*events, BlockStop(0)])) == 2000
+
+
 def test_text_that_comes_back_after_its_block_was_closed_gets_a_new_block():
     events = [TextDelta(0, "a"), ThinkingDelta(1, "b"), TextDelta(0, "c")]
     assert [block["type"] for block in content(events)] == ["text", "thinking", "text"]
@@ -247,6 +308,9 @@ def test_any_sequence_of_events_becomes_a_legal_stream_and_the_same_message(even
         if position in awake and machine.started:
             out += machine.keepalive()
         out += machine.accept([event])
+        blocks = [event for event in out if type(event) in (BlockStart, BlockStop)]
+        if blocks and type(blocks[-1]) is BlockStop:
+            assert blocks[-2].block["type"] == "tool_use", "closed before there was something to go on with"
     out += machine.finish()
     validated = validate_stream(encode(out)).message
     collector = Collector()
@@ -273,6 +337,8 @@ CALL = [BlockStart(0, tool()), InputJSONDelta(0, "{}")]
         ([TextDelta(0, "x"), BlockStop(0)], False),
         (CALL, False),
         ([*CALL, BlockStop(0)], True),
+        ([*CALL, BlockStop(0), BlockStart(1, TEXT)], True),
+        ([*CALL, BlockStop(0), BlockStart(1, TEXT), BlockStop(1)], True),
         ([*CALL, BlockStop(0), TextDelta(1, "x")], False),
         ([*CALL, BlockStop(0), BlockStart(1, tool("b"))], False),
         ([*CALL, TextDelta(1, "waiting"), BlockStop(0)], False),

@@ -158,6 +158,18 @@ CASES: dict[str, tuple[list[Json], list[Json]]] = {
         ],
         [user(text("x")), assistant(call("a", unparsed_arguments='{"a": 1')), user(result("a"))],
     ),
+    "input that is wrapped twice is unwrapped once, and is no wrapping afterwards": (
+        [
+            user("x"),
+            assistant(call("a", __unparsedToolInput={"raw": {"__unparsedToolInput": "y"}, "len": 1})),
+            user(result("a")),
+        ],
+        [
+            user(text("x")),
+            assistant(call("a", unparsed_arguments={"__unparsedToolInput": "y"})),
+            user(result("a")),
+        ],
+    ),
     "input given as JSON text is parsed": (
         [user("x"), assistant({**call("a"), "input": '{"a": 1}'}), user(result("a"))],
         [user(text("x")), assistant(call("a", a=1)), user(result("a"))],

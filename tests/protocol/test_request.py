@@ -46,6 +46,18 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
         parse_request(body)
 
 
+@pytest.mark.parametrize("kind", [{"a": 1}, [], 5, None])
+def test_a_block_whose_type_is_no_word_is_named(kind: object) -> None:
+    """Nothing behind this expects types that are no words."""
+    blocks = [{"type": "text", "text": "x"}, {"type": kind}]
+    with pytest.raises(InvalidRequest, match=r"messages\.0\.content\.1\.type: must be a string"):
+        parse_request(orjson.dumps({"messages": [{"role": "user", "content": blocks}]}))
+    messages = [{"role": "user", "content": "x"}]
+    for member in ("thinking", "tool_choice"):
+        with pytest.raises(InvalidRequest, match=rf"{member}\.type: must be a string"):
+            parse_request(orjson.dumps({"messages": messages, member: {"type": kind}}))
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     with contextlib.suppress(InvalidRequest):

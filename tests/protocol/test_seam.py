@@ -46,6 +46,7 @@ def joined(sent: str, pieces: list[str]) -> str:
         ("", "Hello", "Hello"),
         ("  \n", "Hello", "  \nHello"),
         ("That is it.", "That is it.", "That is it."),
+        ("Wait for it", "." * 60 + " for it", "Wait for it" + "." * 60 + " for it"),
     ],
 )
 def test_what_is_repeated_is_left_out_however_it_comes(sent: str, continuation: str, whole: str) -> None:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
+import structlog
 
 from ccp_core.server import answer
-from ccp_core.testing import Gate, Turn, Wait, chat_error, parse_frames, say, validate_stream
+from ccp_core.testing import (
+    Answer,
+    Drop,
+    Gate,
+    Turn,
+    Wait,
+    chat_error,
+    chat_error_frame,
+    parse_frames,
+    say,
+    validate_stream,
+)
 from ccp_core.testing.proxy_app import TURN, one_provider
+from ccp_core.upstream.storage import ProcessStorage
 
 THINKING = {**TURN, "thinking": {"type": "adaptive"}, "stream": True}
 EMPTY = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
@@ -111,3 +127,80 @@ async def test_a_failure_while_the_client_is_kept_awake_finds_the_block_open(
     else:
         assert [block["type"] for block in stream.message.content] == ["thinking", "text"]
         assert stream.message.thinking == "Hm."
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["at its end", "at its error"])
+async def test_a_client_that_leaves_at_the_very_end_is_no_failure_of_the_upstream(
+    fails: bool, fake_upstream: Any, start_proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last write finds the connection closed: nothing is tried again, and no error of the proxy is logged."""
+
+    async def closed(*_: Any) -> None:
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    def script(request: Any) -> Answer:
+        for name in ("write", "write_eof") if fails else ("write_eof",):
+            monkeypatch.setattr(answer.StreamedAnswer, name, closed)
+        whole = say(request, Turn(text="Hello there, you", chunk_size=5))
+        return whole.keep(3).then(Drop()) if fails else whole
+
+    gate = Gate()
+    upstream = await fake_upstream(lambda request: script(request).after(Wait(gate)))
+    proxy = await start_proxy(config(upstream.base_url))
+    with structlog.testing.capture_logs() as logs:
+        async with proxy.session.post(f"{proxy.url}/v1/messages", json=THINKING) as response:
+            gate.open()
+            with contextlib.suppress(aiohttp.ClientError):
+                await response.read()
+    assert [entry["event"] for entry in logs] == ["request"]
+    assert len(upstream.requests) == 1
+
+
+async def test_the_end_leaves_a_sign_of_life_alone_that_is_being_written(
+    fake_upstream: Any, start_proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a slow client waits together with all others: cancelled for one it would be for all."""
+    write = answer.StreamedAnswer.write
+    gate, cancelled = Gate(), []
+
+    async def slowly(response: answer.StreamedAnswer, data: bytes) -> None:
+        await write(response, data)
+        if data.startswith(b"event: ping"):
+            gate.open()
+            try:
+                await asyncio.sleep(0.1)
+            except asyncio.CancelledError:
+                cancelled.append(data)
+
+    monkeypatch.setattr(answer.StreamedAnswer, "write", slowly)
+    upstream = await fake_upstream(lambda request: say(request, Turn(text="Hello")).after(Wait(gate)))
+    proxy = await start_proxy(config(upstream.base_url))
+    reply = await proxy.stream(THINKING)
+    assert validate_stream(reply.body).message.text == "Hello"
+    assert cancelled == []
+
+
+async def test_an_answer_that_begins_while_a_failure_is_judged_begins_at_its_beginning(
+    fake_upstream: Any, start_proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the failed attempt said was never sent, so it must not count as said."""
+    cooling = ProcessStorage.cooling
+
+    async def slowly(storage: ProcessStorage, names: Any) -> Any:
+        await asyncio.sleep(0.2)  # as a Redis may take
+        return await cooling(storage, names)
+
+    monkeypatch.setattr(ProcessStorage, "cooling", slowly)
+    said = Turn(text="Hello", chunk_size=9)
+    upstream = await fake_upstream(
+        [
+            lambda request: Answer.sse(
+                b"".join(say(request, said).keep(2).writes) + chat_error_frame("the engine has failed")
+            ),
+            lambda request: say(request, said),
+        ]
+    )
+    proxy = await start_proxy(config(upstream.base_url, timeouts={"commit_after": 0.3}))
+    reply = await proxy.stream(TURN)
+    assert len(upstream.requests) == 2
+    assert validate_stream(reply.body).message.text == "Hello"

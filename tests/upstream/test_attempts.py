@@ -73,7 +73,13 @@ def decide(verdict: Verdict, jitter: float = 0.5, **so_far: Any) -> Decision:
             GiveUp(),
         ),
         (
-            "a wait of nothing is no wait",
+            "at once where nothing is to be waited for",
+            Verdict(kind=K.BROKEN, retry=True, retry_after=0.0),
+            {},
+            Wait(0.0),
+        ),
+        (
+            "but only the first time",
             Verdict(kind=K.OVERLOADED, retry=True, retry_after=0.0),
             {"waits": 1},
             Wait(4.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import entry_points
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from ccp_core import ModelCard, ProviderSpec, hookimpl
 from ccp_core.config.settings import Settings
 from ccp_core.gateway import Gateway, load_host
-from ccp_core.host import PluginHost
+from ccp_core.host import TRANSPORT_GROUP, PluginHost
 from ccp_core.testing import Answer, Gate, Stall, Wait, chat_error, models_list
 from ccp_core.testing.proxy_app import KEY
 from ccp_core.upstream import catalogue
@@ -127,11 +128,16 @@ def endpoint(base_url: str) -> dict[str, Any]:
     return {"models": {"default": "own/m"}, "providers": {"own": own}}
 
 
+def transports() -> PluginHost:
+    """No providers: those on this machine would be asked, too, and somebody may run them."""
+    return PluginHost.load(entry_points(group=TRANSPORT_GROUP))
+
+
 async def test_the_proxy_lists_models_once_they_have_come_in_the_background(fake_upstream, start_proxy):
     gate = Gate()
     answer = models_list(["m", "other"])
     server = await fake_upstream(routes={"GET /models": answer.after(Wait(gate))})
-    proxy = await start_proxy(endpoint(server.base_url), refresh_models=True)
+    proxy = await start_proxy(endpoint(server.base_url), host=transports(), refresh_models=True)
     await gate.reached.wait()
     before = (await proxy.request("GET", "/v1/models")).json["data"]
     gate.open()
@@ -146,7 +152,7 @@ async def test_the_proxy_lists_models_once_they_have_come_in_the_background(fake
 async def test_a_list_that_never_comes_delays_neither_requests_nor_the_end(fake_upstream, start_proxy):
     server = await fake_upstream(routes={"GET /models": models_list().after(Stall())})
     async with asyncio.timeout(10):
-        proxy = await start_proxy(endpoint(server.base_url), refresh_models=True)
+        proxy = await start_proxy(endpoint(server.base_url), host=transports(), refresh_models=True)
         await server.received()
         assert (await proxy.request("GET", "/v1/models")).status == 200
         await proxy.gateway.close()

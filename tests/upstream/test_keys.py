@@ -125,6 +125,20 @@ async def test_a_limit_without_a_time_cools_longer_each_time(storage: ProcessSto
     assert await ring.ready() == (0, 2.0)
 
 
+@pytest.mark.parametrize(("verdict", "seconds"), [(LIMITED, (2, 4)), (REFUSED, (300, 600))])
+async def test_requests_that_fail_together_count_once(
+    storage: ProcessStorage, clock: Clock, verdict: Verdict, seconds: tuple[int, int]
+) -> None:
+    """Ten requests under way with a key that is then limited or refused are one failure of the key, not ten."""
+    ring = ring_of(storage, "a")
+    for wait in seconds:
+        keys = [await ring.acquire() for _ in range(10)]
+        for key in keys:
+            await ring.failed(key, verdict)
+        assert await ring.ready() == (0, wait)
+        clock.now += wait
+
+
 async def test_all_limited_tells_the_first_time_and_why(storage: ProcessStorage, clock: Clock) -> None:
     """The earliest end of the cool-downs is told, with a verdict for the client's error."""
     ring = ring_of(storage, "a", "b")

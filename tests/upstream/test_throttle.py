@@ -254,6 +254,32 @@ async def test_a_full_queue_refuses_at_once(fake: FakeTime, limits: dict[str, An
     assert (throttle.in_flight, throttle.waiting) == (0, 0)
 
 
+@pytest.mark.parametrize("limits", [{"concurrency": 1}, {"rate": 3, "window": 9.0}])
+async def test_a_full_queue_refuses_those_who_come_last(fake: FakeTime, limits: dict[str, Any]) -> None:
+    """Also in the moment in which the first of the queue is served: nobody who waits makes room for a later one."""
+    throttle = throttle_of(fake, queue=2, **limits)
+    served: list[int] = []
+    refused: list[int] = []
+
+    async def request(number: int) -> None:
+        try:
+            async with throttle.slot():
+                served.append(number)
+                await asyncio.sleep(0)
+        except QueueFull:
+            refused.append(number)
+
+    tasks = []
+    for number in range(0, 90, 3):
+        tasks += [asyncio.create_task(request(number + i)) for i in range(3)]
+        await asyncio.sleep(0)
+        assert throttle.waiting <= 2
+    await asyncio.gather(*tasks)
+    assert served == sorted(served)
+    assert sorted([*served, *refused]) == list(range(90))
+    assert (throttle.in_flight, throttle.waiting) == (0, 0)
+
+
 async def test_a_queue_of_nothing_lets_pass_only_who_need_not_wait(fake: FakeTime) -> None:
     """With queue 0 a free place is taken, and nobody waits for one."""
     throttle = throttle_of(fake, rate=1, window=5.0, queue=0)

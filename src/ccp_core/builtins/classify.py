@@ -55,7 +55,10 @@ def ccp_classify_error(provider: Provider, failure: UpstreamFailure) -> Verdict:
     if failure.cause in _WITHOUT_ANSWER:
         kind, message, retry = _WITHOUT_ANSWER[failure.cause]
         return Verdict(
-            kind=kind, message=f"{message} ({failure.detail})" if failure.detail else message, retry=retry
+            kind=kind,
+            message=f"{message} ({failure.detail})" if failure.detail else message,
+            retry=retry,
+            retry_after=0.0 if failure.cause == "broken" else None,
         )
     if failure.cause == "malformed" and not (
         isinstance(failure.payload, dict) and "error" in failure.payload

@@ -8,8 +8,9 @@ Rules, in the order in which they matter to the client:
 3. A text or thinking block exists only when it has content; an upstream's empty block leaves no trace.
 4. A text or thinking block stays open until another one starts or the answer ends, whatever the upstream says: the
    client recovers from an answer that is cut in an open block, and not from one that is cut behind a finished one.
-5. A block that starts while text or thinking is open closes it. A block that starts while a tool use is open waits
-   until that tool use ends, because a call that is cut in two is lost.
+5. A block that starts while text or thinking is open closes it; text or thinking does so when it has content, for the
+   same reason. A block that starts while a tool use is open waits until that tool use ends, because a call that is
+   cut in two is lost.
 6. A thinking block ends with exactly one signature, which says where the thinking came from.
 7. ``stop_reason`` agrees with what was sent: tool_use exactly when there is a tool use.
 8. An answer without any content becomes one text block that holds a single space: the client would ask again.
@@ -101,6 +102,9 @@ class Grammar:
         self._kind = ""  # its type; "" when no block is open
         self._begun = False  # whether its content_block_start is out
         self._block: dict[str, Any] = {}
+        self._next: BlockStart | None = (
+            None  # text or thinking that closes the open block once it has content
+        )
         self._signature = ""
         self._source = provider  # of the open block
         self._last_kind = ""  # of the block that was stopped last
@@ -174,7 +178,7 @@ class Grammar:
     @property
     def ends_with_call(self) -> bool:
         """Whether a finished tool use was the last thing that came, so that the answer may end here."""
-        return not self._kind and self._last_kind == _TOOL
+        return not self._begun and self._last_kind == _TOOL
 
     @property
     def can_go_on(self) -> bool:
@@ -187,6 +191,7 @@ class Grammar:
         New text goes on in an open text block. Thinking begins a block of its own, so that its signature fits it.
         """
         self._waiting.clear()
+        self._next = None
         self._end = MessageDelta()
         if not self._begun:
             self._kind, self._key = "", None
@@ -228,7 +233,7 @@ class Grammar:
             self._key = key
             self._emit(event, out)
         else:
-            self._start(BlockStart(key, {"type": kind, kind: ""}), out)
+            self._start(BlockStart(key, {"type": kind, kind: ""}), out, has_content=True)
             self._delta(event, kind, out)
 
     def _rare(self, event: StreamEvent, out: list[StreamEvent]) -> None:
@@ -242,6 +247,8 @@ class Grammar:
                 elif event.index in self._waiting:
                     self._waiting[event.index].append(event)
             case SignatureDelta():
+                if event.signature:
+                    self._begin_next(event.index, out)
                 if event.index == self._key:
                     if event.signature and self._kind == "thinking":
                         self._signature += event.signature
@@ -250,6 +257,7 @@ class Grammar:
                 elif event.index in self._waiting:
                     self._waiting[event.index].append(event)
             case OtherDelta():
+                self._begin_next(event.index, out)
                 if event.index == self._key:
                     if self._kind == "text" or event.delta.get("type") != "citations_delta":
                         self._emit(event, out)
@@ -272,23 +280,28 @@ class Grammar:
             case StreamError():
                 raise UpstreamStreamError(event, out)
 
-    def _start(self, event: BlockStart, out: list[StreamEvent]) -> None:
+    def _start(self, event: BlockStart, out: list[StreamEvent], *, has_content: bool = False) -> None:
         kind = event.block.get("type", "")
         if kind in _THINKING and not self.show_thinking:
             return
-        if event.index == self._key and self._kind:  # an index used again without a stop
-            self._close_open(out)
-        elif self._key == _AWAKE and kind == self._kind:
+        if self._key == _AWAKE and kind == self._kind:
             self._key = event.index
-            return
-        if self._kind == _TOOL:
-            self._waiting[event.index] = [event]
-            return
-        self._close_open(out)
-        self._open(event.index, event.block, out)
+        elif self._begun and self._kind in _LAZY and kind in _LAZY and not has_content:
+            self._next = event
+            if event.index == self._key:  # an index used again without a stop
+                self._key = _ENDED
+        elif self._kind == _TOOL and event.index != self._key:
+            self._waiting.setdefault(event.index, []).append(event)
+        else:
+            self._close_open(out)
+            self._open(event.index, event.block, out)
+
+    def _begin_next(self, index: int, out: list[StreamEvent]) -> None:
+        if self._next is not None and self._next.index == index:
+            self._start(self._next, out, has_content=True)
 
     def _open(self, key: int, block: dict[str, Any], out: list[StreamEvent]) -> None:
-        self._key, self._block, self._signature = key, block, ""
+        self._key, self._block, self._signature, self._next = key, block, "", None
         self._kind = block.get("type", "")
         self._source = self.provider
         self._begun = False
@@ -351,15 +364,12 @@ class Grammar:
         self._key, self._kind, self._begun = None, "", False
 
     def _promote(self, out: list[StreamEvent]) -> None:
-        while self._waiting and not self._kind:
-            key = next(iter(self._waiting))
-            first, *rest = self._waiting.pop(key)
-            assert isinstance(first, BlockStart)
-            self._open(key, first.block, out)
-            for event in rest:
-                self._accept(event, out)
-            if self._kind != _TOOL and self._waiting:
-                self._close_open(out)
+        while self._waiting and self._kind != _TOOL:
+            for event in self._waiting.pop(next(iter(self._waiting))):
+                if type(event) is BlockStop and self._kind not in _LAZY:
+                    self._close_open(out)
+                else:
+                    self._accept(event, out)
 
     def _close(self, out: list[StreamEvent]) -> None:
         self._close_open(out)

@@ -246,4 +246,6 @@ def _readable(arguments: Any) -> Json:
             arguments = orjson.loads(arguments) if arguments else {}
     if arguments is None:
         return {}
-    return arguments if isinstance(arguments, dict) else {"unparsed_arguments": arguments}
+    if isinstance(arguments, dict) and _UNPARSED not in arguments:
+        return arguments
+    return {"unparsed_arguments": arguments}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -81,7 +82,8 @@ class MessagesRequest:
         return schema if isinstance(schema, dict) else None
 
 
-_OBJECTS = frozenset({dict})
+_OBJECTS, _WORDS = frozenset({dict}), frozenset({str})
+_type_of = itemgetter("type")
 
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "model": ((str,), "a string"),
@@ -117,6 +119,8 @@ def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
             not isinstance(value, types) or (type(value) is bool and bool not in types)
         ):
             raise InvalidRequest(f"{name}: must be {wanted}, not {_json_type(value)}")
+    for name in ("thinking", "tool_choice"):
+        _check_type(name, body.get(name) or {})
     messages = body["messages"]
     if not isinstance(messages, list):
         raise InvalidRequest(f"messages: must be a list, not {_json_type(messages)}")
@@ -125,13 +129,23 @@ def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
     for index, message in enumerate(messages):
         if type(message) is dict and type(message.get("role")) is str:
             content = message.get("content")
-            if type(content) is str or (type(content) is list and _OBJECTS.issuperset(map(type, content))):
+            if type(content) is str or (type(content) is list and _are_blocks(content)):
                 continue  # nearly all of them; what is wrong with another is found out slowly
         _check_message(f"messages.{index}", message)
     for index, tool in enumerate(body.get("tools") or ()):
         if not isinstance(tool, dict) or not isinstance(tool.get("name", ""), str):
             raise InvalidRequest(f"tools.{index}: must be an object with a name")
     return MessagesRequest(body, len(data), betas)
+
+
+def _are_blocks(content: list[Any]) -> bool:
+    """Whether these are objects with a word as type. It is looked at as quickly as can be."""
+    try:
+        return _OBJECTS.issuperset(map(type, content)) and _WORDS.issuperset(
+            map(type, map(_type_of, content))
+        )
+    except KeyError:
+        return False
 
 
 def _with_whole_characters(data: bytes) -> Any:
@@ -162,6 +176,13 @@ def _check_message(where: str, message: Any) -> None:
     for number, block in enumerate(content):
         if not isinstance(block, dict):
             raise InvalidRequest(f"{where}.content.{number}: must be an object, not {_json_type(block)}")
+        _check_type(f"{where}.content.{number}", block)
+
+
+def _check_type(where: str, value: Json) -> None:
+    kind = value.get("type", "")
+    if type(kind) is not str:
+        raise InvalidRequest(f"{where}.type: must be a string, not {_json_type(kind)}")
 
 
 def _json_type(value: object) -> str:

@@ -79,8 +79,10 @@ class Seam:
         """How many characters repeat what was sent; None while that is not certain."""
         manners = _MANNERS.match(held)
         start = manners.end() if manners is not None else 0
+        if start > _ANOTHER:
+            return 0
         if start == len(held):
-            return 0 if ended or start > _ANOTHER else None
+            return 0 if ended else None
         for offset in dict.fromkeys((0, start)):
             text = held[offset:]
             if not ended and self._may_repeat(text):

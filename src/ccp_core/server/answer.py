@@ -149,39 +149,44 @@ class StreamedAnswer(EventSourceResponse):
                 await self._begin()
             self._last_write = self._last_event = self._loop.time()
             if type(events[-1]) is MessageStop:  # nothing follows: the end leaves in the same write
-                self.ended = True
-                self.quiet()
-                await self.write_eof(encode(events))
+                await self._end(encode(events))
             elif self._writer is not None:
                 await self._writer.write(encode(events))
         except ConnectionError as error:
             raise ClientGone from error
 
     async def fail(self, error: ApiError, request_id: str) -> None:
-        """End a stream that has begun with an error event; the open block stays open, so that the client asks again."""
+        """End a stream that has begun with an error event; the open block stays open, so that the client asks again.
+
+        Raises ClientGone.
+        """
         if not self.ended:
-            await self.write(encode_error(error.error_type, error.message, request_id))
-            await self.close()
+            await self._end(encode_error(error.error_type, error.message, request_id))
 
     async def close(self) -> None:
-        """End the stream, also towards the client."""
-        self.quiet()
+        """End the stream, also towards the client. Raises ClientGone."""
         if self.prepared:
-            await self.write_eof()
+            await self._end(b"")
 
     def quiet(self) -> None:
         """Give no further sign of life. Must be called in the end, whatever happened."""
         self._timer.cancel()
-        if self._sign is not None:
-            self._sign.cancel()
-            # Its exception's traceback leads back here: with a circle each answer would wait for the collector.
-            self._sign = None
+        # One that is being written is left alone: all who wait for a slow client wait together, and stop together.
+        self._sign = None
 
     async def _begin(self) -> None:
         if self._sign is not None:  # which is just beginning the answer
             await self._sign
         if not self.prepared:
             await self.prepare(self._request)
+
+    async def _end(self, data: bytes) -> None:
+        self.quiet()
+        self.ended = True
+        try:
+            await self.write_eof(data)
+        except ConnectionError as error:
+            raise ClientGone from error
 
     def _look(self) -> None:
         """Begin an answer whose upstream is silent; keep a client awake that waits for more."""
@@ -197,6 +202,8 @@ class StreamedAnswer(EventSourceResponse):
         self._timer = self._loop.call_later(next_look, self._look)
 
     async def _write_sign(self) -> None:
+        if self._timer.cancelled():  # meanwhile all was said
+            return
         try:
             if self.prepared:
                 events = [Ping(), *self._empty_delta()]

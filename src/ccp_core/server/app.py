@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import structlog
 from aiohttp import web
 
 from ccp_core.config.validators import is_loopback
@@ -13,11 +12,9 @@ from ccp_core.errors import ApiError, ClientGone
 from ccp_core.gateway import Gateway
 from ccp_core.server import control
 from ccp_core.server.auth import authenticate, check_host
-from ccp_core.server.errors import error_response
+from ccp_core.server.errors import error_response, failure_of
 from ccp_core.server.routes import count_tokens, health, messages, models
 from ccp_core.server.state import GATEWAY, INTERRUPTION, REQUEST_ID, TOKEN_ROUTE, GatewayHolder, Interruption
-
-log = structlog.get_logger("ccp.server")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -68,15 +65,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except ClientGone:
         raise ConnectionResetError from None  # aiohttp then only closes the connection
     except Exception as error:
-        if gateway.settings.logging.api_error_tracebacks:
-            log.exception("request_failed", request_id=request_id)
-        else:
-            hint = "LOG_API_ERROR_TRACEBACKS=true shows more"
-            log.error("request_failed", request_id=request_id, exception_type=type(error).__name__, hint=hint)
-        failed = ApiError(
-            500, "api_error", f"The proxy itself failed. Its log names the request {request_id}."
-        )
-        response = error_response(failed, request_id)
+        response = error_response(failure_of(error, request_id, gateway.settings.logging), request_id)
     if not response.prepared:
         response.headers["request-id"] = request_id
     return response

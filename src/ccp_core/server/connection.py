@@ -58,6 +58,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to what is no request: not HTTP, or too large. The connection ends with it."""
+        if isinstance(exc, ConnectionError):  # the client has left, so there is nobody to answer
+            raise exc
         if isinstance(exc, LineTooLong):
             text = f"The request line is larger than {MAX_LINE} bytes, or a header larger than {MAX_FIELD}."
             error = ApiError(431, "invalid_request_error", text)

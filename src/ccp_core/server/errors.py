@@ -11,12 +11,16 @@ import math
 from collections.abc import Callable
 
 import orjson
+import structlog
 from aiohttp import web
 from attrs import evolve, frozen
 
+from ccp_core.config.settings import LoggingSettings
 from ccp_core.errors import ApiError, Verdict, VerdictKind
 from ccp_core.provider import Provider
 from ccp_core.redact import redact as without_secrets
+
+log = structlog.get_logger("ccp.server")
 
 MAX_RETRY_AFTER = 60
 """Seconds: with more than these the client does not wait, but fails."""
@@ -87,6 +91,20 @@ def api_error(
     error.message = redact(error.message)
     error.args = (error.message,)
     return error
+
+
+def failure_of(error: Exception, request_id: str, settings: LoggingSettings) -> ApiError:
+    """The error for a client whose request raised ``error``; one that nobody foresaw is noted in the log."""
+    if isinstance(error, ApiError):
+        if settings.api_error_tracebacks:
+            log.warning("request_failed", request_id=request_id, exc_info=error)
+        return error
+    if settings.api_error_tracebacks:
+        log.error("request_failed", request_id=request_id, exc_info=error)
+    else:
+        hint = "LOG_API_ERROR_TRACEBACKS=true shows more"
+        log.error("request_failed", request_id=request_id, exception_type=type(error).__name__, hint=hint)
+    return ApiError(500, "api_error", f"The proxy itself failed. Its log names the request {request_id}.")
 
 
 def error_body(error: ApiError, request_id: str) -> bytes:

@@ -6,6 +6,7 @@ Concurrency and queue are each worker's own: each gets its part.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from attrs import evolve
 
 from ccp_core.config.settings import ProviderSettings, Settings
 from ccp_core.errors import VerdictKind
-from ccp_core.server.channel import Channel
+from ccp_core.server.channel import Channel, ChannelClosed
 from ccp_core.upstream.storage import Cooling, Storage, open_storage
 
 
@@ -46,22 +47,32 @@ def too_small(settings: Settings, workers: int) -> list[str]:
 
 
 class ParentStorage:
-    """The storage of a worker: that of the parent, asked over the channel."""
+    """The storage of a worker: that of the parent, asked over the channel.
+
+    Once the parent is gone nothing is limited: the worker takes no more requests, and finishes those that it has.
+    """
 
     def __init__(self, parent: Channel) -> None:
         self._parent = parent
 
     async def admit(self, name: str, rate: int, window: float) -> float:
         """Take a place; see Storage."""
-        return float(await self._parent.call("admit", name, rate, window))
+        try:
+            return float(await self._parent.call("admit", name, rate, window))
+        except ChannelClosed:
+            return 0.0
 
     async def cool(self, name: str, cooling: Cooling) -> None:
         """Begin or prolong a cool-down, here and for all other workers."""
-        await self._parent.call("cool", name, cooling.seconds, cooling.kind.value)
+        with contextlib.suppress(ChannelClosed):
+            await self._parent.call("cool", name, cooling.seconds, cooling.kind.value)
 
     async def cooling(self, names: Sequence[str]) -> list[Cooling | None]:
         """What is left of each cool-down, whoever began it."""
-        found = await self._parent.call("cooling", list(names))
+        try:
+            found = await self._parent.call("cooling", list(names))
+        except ChannelClosed:
+            return [None] * len(names)
         return [Cooling(entry[0], VerdictKind(entry[1])) if entry else None for entry in found]
 
     async def close(self) -> None:

@@ -29,14 +29,14 @@ from ccp_core.server.signals import Signals
 
 async def work(end: socket.socket, sockets: list[socket.socket]) -> None:
     """Serve on ``sockets`` what the parent at the other side of ``end`` says."""
-    servers: list[Server] = []
+    serving: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
     # Not SIGINT: the terminal sends it to all its processes, and the parent says what is to be done about it.
     signals = Signals(stopping=(signal.SIGTERM,))
 
     async def apply(data: Any) -> None:
         settings = cattrs.structure(data, Settings)
         logs.learn(secrets_of(settings))
-        await servers[0].apply(settings)
+        await (await serving).apply(settings)  # which may be asked for while this worker starts
 
     async def stop() -> None:
         signals.stop.set()
@@ -53,8 +53,8 @@ async def work(end: socket.socket, sockets: list[socket.socket]) -> None:
     gateway = Gateway(settings, load_host(), storage_at=partial(storage_of_worker, parent))
     server = Server(gateway, sockets)
     server.app[CONTROL] = Control(reload, given["secret"])
-    servers.append(server)
     await server.start()
+    serving.set_result(server)
     settle()
     try:
         await parent.call("ready")

@@ -125,15 +125,18 @@ class Workers:
         wait = FIRST_WAIT
         while not self._stopping.is_set():
             started = loop.time()
-            status = await self._run(number, up)
+            try:
+                how = _how(await self._run(number, up))
+            except OSError as error:  # no memory, process or descriptor is left for it
+                how = error.strerror or type(error).__name__
             if self._stopping.is_set():
                 break
             if not up.done():
-                up.set_exception(CannotStart(f"a worker ended ({_how(status)}) before it could serve"))
+                up.set_exception(CannotStart(f"a worker ended ({how}) before it could serve"))
                 return
             if loop.time() - started >= STABLE_SECONDS:
                 wait = FIRST_WAIT
-            log.error("worker_died", number=number, how=_how(status), replaced_in=wait)
+            log.error("worker_died", number=number, how=how, replaced_in=wait)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait)
             wait = min(2 * wait, LONGEST_WAIT)
@@ -144,10 +147,14 @@ class Workers:
         """Start worker ``number`` and wait for its end; its exit status."""
         ours, theirs = socket.socketpair()
         inherited = [theirs.fileno(), *(listening.fileno() for listening in self._sockets)]
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "ccp_core.server.worker", *map(str, inherited), pass_fds=inherited
-            )
+        try:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "ccp_core.server.worker", *map(str, inherited), pass_fds=inherited
+                )
+        except OSError:
+            ours.close()
+            raise
         self._processes[number] = process
         channel = self._channels[number] = await Channel.open(ours, self._methods(number, up))
         try:

@@ -32,7 +32,9 @@ Stage: TypeAlias = Literal[
     "before the headers",
     "before content",
     "in thinking",
+    "behind thinking",
     "in text",
+    "behind text",
     "in tool JSON",
     "behind a tool call",
     "before the end marker",
@@ -47,7 +49,9 @@ _STREAMED: dict[Stage, Outcome] = {
     "before the headers": ANSWERED,
     "before content": ANSWERED,
     "in thinking": ASKS_AGAIN,
+    "behind thinking": ASKS_AGAIN,
     "in text": ASKS_AGAIN,
+    "behind text": ASKS_AGAIN,
     "in tool JSON": ASKS_AGAIN,
     "behind a tool call": ENDS_WITH_CALL,
     "before the end marker": ANSWERED,
@@ -118,7 +122,9 @@ def stage_offsets(transport: Transport) -> dict[Stage, int]:
     return {
         "before content": first,
         "in thinking": first + around + 2,
+        "behind thinking": after_thinking + around,  # the text is announced, and nothing of it said
         "in text": after_thinking + around + 2,
+        "behind text": after_text,
         "in tool JSON": after_text + 1 + 2,
         "behind a tool call": after_call,
         "before the end marker": len(healthy_answer(transport).steps) - (2 if transport == "chat" else 1),
@@ -249,6 +255,11 @@ def _ends(healthy: Answer, at: int) -> Answer:
     return healthy.keep(at)
 
 
+def _ends_in_a_line(healthy: Answer, at: int) -> Answer:
+    """Without the line ends of the last event, which counts all the same."""
+    return healthy.keep(at - 1).then(_frame(healthy, at - 1).rstrip(b"\n"))
+
+
 def _half_an_event(healthy: Answer, at: int) -> Answer:
     return healthy.keep(at).then(_half(_frame(healthy, at)), Drop())
 
@@ -300,6 +311,7 @@ _BREAKS: dict[str, Callable[[Answer, int], Answer]] = {
     "cut": _cut,
     "reset": _reset,
     "ends without its end marker": _ends,
+    "ends without the last line end": _ends_in_a_line,
     "half an event": _half_an_event,
     "half a character": _half_a_character,
     "damaged event": _damaged_event,

@@ -6,7 +6,8 @@ Rules, the first that applies decides:
 2. Once content has reached the client, nothing is tried again.
 3. A change with which the request may be accepted is tried at once, each change once.
 4. Where another key may do, it is taken at once; a key that is cooling is waited for.
-5. What may pass is waited for: as long as the upstream says, else longer each time.
+5. What may pass is waited for: as long as the upstream says, else longer each time. Where nothing has to be waited for
+   (a connection was lost, as an idle one is when the upstream just closes it) the first further try comes at once.
 6. A wait that ends after ``limits.retry_total``, or one more than ``limits.retries``, is not begun.
 7. What is left goes to the next route. An overflow does not: the client shall compact its conversation.
 """
@@ -124,7 +125,9 @@ class RetryPlan:
         if asked is None:
             if not verdict.retry:
                 return None
-            asked = verdict.retry_after or None
+            asked = verdict.retry_after
+            if asked == 0.0 and so_far.waits:
+                asked = None
         if asked is not None:
             if so_far.elapsed + asked > limits.retry_total:
                 return None

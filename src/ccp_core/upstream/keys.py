@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ccp_core.errors import Verdict, VerdictKind
 from ccp_core.upstream.storage import Cooling, ProcessStorage, Storage
@@ -30,6 +30,8 @@ class Key:
 
     number: int
     secret: str = field(repr=False)
+    failures: int = 0
+    """How often it had failed when it was given out."""
 
 
 class NoKeyReady(Exception):
@@ -62,7 +64,7 @@ class KeyRing:
         base: float = 2.0,
         longest: float = 120.0,
     ) -> None:
-        self._keys = tuple(Key(number, secret) for number, secret in enumerate(keys, 1))
+        self._keys = [Key(number, secret) for number, secret in enumerate(keys, 1)]
         self._names = tuple(_name(provider_id, key.secret) for key in self._keys)
         self._usage_limit = usage_limit
         self._storage: Storage = storage if storage is not None else ProcessStorage()
@@ -134,10 +136,10 @@ class KeyRing:
             return
         name = self._names[key.number - 1]
         if verdict.kind in _REFUSED and not verdict.retry:
-            seconds = min(REFUSED_SECONDS * 2.0 ** self._again(name), REFUSED_MAX_SECONDS)
+            seconds = min(REFUSED_SECONDS * 2.0 ** self._again(name, key), REFUSED_MAX_SECONDS)
         elif verdict.retry:
             name = _scope(name, model)
-            growing = min(self._base * 2.0 ** self._again(name), self._longest)
+            growing = min(self._base * 2.0 ** self._again(name, key), self._longest)
             seconds = verdict.retry_after or growing
         else:
             return
@@ -149,7 +151,7 @@ class KeyRing:
             name = _scope(self._names[key.number - 1], model)
             await self._storage.cool(name, Cooling(seconds, VerdictKind.RATE_LIMIT))
 
-    def _in_turn(self) -> tuple[Key, ...]:
+    def _in_turn(self) -> list[Key]:
         return self._keys[self._current :] + self._keys[: self._current]
 
     def _use(self, key: Key) -> Key:
@@ -169,13 +171,19 @@ class KeyRing:
             for pair in zip(found[: len(names)], found[len(names) :], strict=True)
         ]
 
-    def _again(self, name: str) -> int:
-        """How often this has failed before, without a success in between."""
+    def _again(self, name: str, key: Key) -> int:
+        """How often this has failed before, without a success in between.
+
+        Requests that had the key at the same time failed for the same reason: together they count once.
+        """
         times = self._failures.pop(name, 0)
-        self._failures[name] = times + 1
+        if self._keys[key.number - 1] == key:
+            self._keys[key.number - 1] = evolve(key, failures=key.failures + 1)
+            times += 1
+        self._failures[name] = times
         if len(self._failures) > _MAX_COUNTED:
             del self._failures[next(iter(self._failures))]
-        return min(times, 16)
+        return min(max(0, times - 1), 16)
 
 
 def _name(provider_id: str, secret: str) -> str:

@@ -1,10 +1,12 @@
 """Rate windows and cool-downs in Redis, shared by processes and hosts.
 
-While Redis is away each process counts for itself, and looks for it again every few seconds.
+While Redis is away each process counts for itself, and looks for it every few seconds; no request waits for that.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -30,6 +32,8 @@ RETRY_EVERY = 5.0
 """Seconds between looks for a Redis that was lost."""
 
 PREFIX = "ccp"
+
+_ERRORS = (RedisError, OSError, TimeoutError)
 
 log = structlog.get_logger("ccp.storage")
 
@@ -88,16 +92,14 @@ class _Windows(LimitsRedis):
 
 
 class RedisStorage:
-    """The storage in Redis. ``clock`` gives monotonic seconds."""
+    """The storage in Redis. ``clock`` gives monotonic seconds for the process' own cool-downs."""
 
     def __init__(self, uri: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
         self._address = urlsplit(uri).hostname or "Redis"
         self._storage = _Windows(uri)
         self._windows = MovingWindowRateLimiter(self._storage)
         self._own = ProcessStorage(clock)
-        self._away = False
-        self._next_look = 0.0
+        self._looking: asyncio.Task[None] | None = None  # while Redis is away
 
     async def admit(self, name: str, rate: int, window: float) -> float:
         """Take a place; see Storage."""
@@ -138,6 +140,9 @@ class RedisStorage:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self._storage.client.aclose()
 
     async def _ask(self, shared: Callable[[], Awaitable[T]]) -> T:
@@ -150,25 +155,31 @@ class RedisStorage:
 
     async def _try(self, shared: Callable[[], Awaitable[T]], own: Callable[[], Awaitable[T]]) -> T:
         """The shared answer, or this process' own while Redis is away."""
-        if self._away and self._clock() < self._next_look:
-            return await own()
-        try:
-            result = await self._ask(shared)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._next_look = self._clock() + RETRY_EVERY
-            if not self._away:
-                self._away = True
-                log.warning(
-                    "storage_lost",
-                    host=self._address,
-                    reason=type(error).__name__,
-                    effect="rates and cool-downs are kept by each process alone until Redis is back",
-                )
-            return await own()
-        if self._away:
-            self._away = False
-            log.warning("storage_back", host=self._address)
-        return result
+        if self._looking is None:
+            try:
+                return await self._ask(shared)
+            except _ERRORS as error:
+                self._lose(error)
+        return await own()
+
+    def _lose(self, error: Exception) -> None:
+        if self._looking is None:  # of the requests that find it out together one says so
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+            log.warning(
+                "storage_lost",
+                host=self._address,
+                reason=type(error).__name__,
+                effect="rates and cool-downs are kept by each process alone until Redis is back",
+            )
+
+    async def _look(self) -> None:
+        """Look for Redis until it can be written again."""
+        while self._looking is not None:
+            await asyncio.sleep(RETRY_EVERY)
+            with contextlib.suppress(*_ERRORS):
+                await self._ask(lambda: self._windows.hit(Places(1, 1.0), "look"))
+                self._looking = None
+        log.warning("storage_back", host=self._address)
 
 
 async def _nothing() -> None:

@@ -97,7 +97,7 @@ class Throttle:
             self._free.release()
 
     async def _enter_in_turn(self) -> None:
-        if self.waiting >= self._queue and self._is_busy():
+        if self.waiting >= self._queue and (self.waiting or (self._concurrency and self._free.locked())):
             raise QueueFull(self._name, self.waiting)
         self.waiting += 1
         try:
@@ -113,9 +113,6 @@ class Throttle:
         finally:
             self.waiting -= 1
 
-    def _is_busy(self) -> bool:
-        return self._turn.locked() or (self._concurrency > 0 and self._free.locked())
-
     async def _take_place(self) -> None:
         while True:
             wait = self._not_before - self._clock()
@@ -125,8 +122,8 @@ class Throttle:
                 wait = await self._storage.admit(self._name, self._rate, self._window)
                 if wait <= 0:
                     return
-            if self.waiting > self._queue:
-                raise QueueFull(self._name, self.waiting - 1)
+            if not self._queue:
+                raise QueueFull(self._name, 0)
             await self._sleep(wait)
 
 

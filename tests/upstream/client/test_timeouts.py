@@ -91,7 +91,7 @@ async def test_a_server_that_reads_slowly_gets_all_of_a_large_request(serve, sta
 
     port = await serve(read_slowly)
     config = one_provider("nvidia_nim", f"http://127.0.0.1:{port}/v1", limits=ONCE)
-    proxy = await start_proxy({**config, "timeouts": {"write": 0.25}})
+    proxy = await start_proxy({**config, "timeouts": {"write": 1.0}})
     reply = await proxy.post(LONG)
     assert reply.json["content"][0]["text"] == "I have it"
     assert len(taken[0]["messages"][-1]["content"]) == 10_000_000

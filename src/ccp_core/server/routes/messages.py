@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 
-import structlog
 from aiohttp import web
 
-from ccp_core.errors import ApiError
+from ccp_core.errors import ApiError, ClientGone
 from ccp_core.gateway import Gateway
 from ccp_core.protocol.grammar import Grammar
 from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_request
 from ccp_core.protocol.tokens import estimate
 from ccp_core.route import Caller, LocalAnswer, RequestRecord
 from ccp_core.server.answer import Answer, CollectedAnswer, StreamedAnswer
+from ccp_core.server.errors import failure_of
 from ccp_core.server.state import GATEWAY, INTERRUPTION, REQUEST_ID, TOKEN_ROUTE
 from ccp_core.upstream.exchange import Exchange
 from ccp_core.upstream.raw import RawLog
-
-log = structlog.get_logger("ccp.server")
 
 _SECRET_HEADERS = {"authorization", "x-api-key", "anthropic-auth-token", "cookie", "proxy-authorization"}
 
@@ -83,19 +82,19 @@ async def _create(request: web.Request, gateway: Gateway) -> web.StreamResponse:
             return answer.response(record.headers)
         await answer.close()
         return answer
-    except ApiError as error:
+    except (ClientGone, asyncio.CancelledError) as error:
+        if not (isinstance(answer, StreamedAnswer) and answer.ended):  # then the client may well leave
+            record.status, record.error = 499, type(error).__name__
+        raise
+    except Exception as error:
+        # No further name for it: that would close a circle, since its traceback leads to this frame.
+        error = failure_of(error, record.request_id, gateway.settings.logging)
         record.status, record.error = error.status, error.error_type
-        if gateway.settings.logging.api_error_tracebacks:
-            log.warning("request_failed", request_id=record.request_id, exc_info=True)
         if isinstance(answer, StreamedAnswer) and answer.prepared:
             await answer.fail(error, record.request_id)
             return answer
         error.headers = {**record.headers, **error.headers}
-        raise
-    except BaseException as error:
-        if not (isinstance(answer, StreamedAnswer) and answer.ended):  # then the client may well leave
-            record.status, record.error = 499, type(error).__name__
-        raise
+        raise error from None
     finally:
         if isinstance(answer, StreamedAnswer):
             answer.quiet()
