@@ -169,6 +169,9 @@ class Exchange:
                 return self._api_error(upstream, route, decisive(tried.verdicts), tried.tries)
             self._record.retries += 1
             if isinstance(decision, Resend):
+                seeing = self._gateway.seeing(self._request, route)
+                if seeing != route:  # what was refused is the image
+                    return await self._follow(self._gateway.upstream(seeing.provider_id), seeing, fallbacks)
                 tried.adjustments.append(decision.adjustment)
             elif isinstance(decision, Wait):
                 tried.waits += 1
