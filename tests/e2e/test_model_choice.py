@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +25,34 @@ OTHER = "nvidia_nim/llama3.1:8b"
 LIST = {
     "data": [{"id": "z-ai/glm-4.7:free", "name": "GLM 4.7", "context_length": 202752}, {"id": "llama3.1:8b"}]
 }
+LOCAL = ("cliproxyapi", "llamacpp", "lmstudio", "ollama", "vllm")
+NOWHERE = {"base_url": "http://127.0.0.1:9"}
+"""Instead of where local servers usually are: one may run on this machine, and its models would be listed."""
 DISCOVERY: Mapping[str, str | None] = {
     "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": None,
 }
 
 
-@pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[ProxyProcess]:
-    """In front of an upstream whose models say their name; opus is the wanted one, all else another."""
-
-    def introduce(conversation: Conversation) -> Turn:
-        return Turn(text=f"I am {conversation.model}.")
-
-    with ThreadedUpstream(scripted(introduce), routes={"GET /models": Answer.json(LIST)}) as upstream:
+@contextlib.contextmanager
+def menu_proxy(model: Callable[[Conversation], Turn], folder: Path) -> Iterator[ProxyProcess]:
+    """In front of an upstream that lists two models; opus is the wanted one, all else the other."""
+    with ThreadedUpstream(scripted(model), routes={"GET /models": Answer.json(LIST)}) as upstream:
+        own = {"base_url": upstream.base_url, "api_key": "key-of-the-fake-upstream"}
         config: dict[str, Any] = {
             "models": {"default": OTHER, "opus": WANTED},
-            "providers": {
-                "nvidia_nim": {"base_url": upstream.base_url, "api_key": "key-of-the-fake-upstream"}
-            },
+            "providers": {"nvidia_nim": own, **dict.fromkeys(LOCAL, NOWHERE)},
             "limits": {"rate": 0},
         }
-        with ProxyProcess(config, folder=tmp_path / "proxy", token=TOKEN) as proxy:
+        with ProxyProcess(config, folder=folder, token=TOKEN) as proxy:
             yield proxy
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[ProxyProcess]:
+    """Its models say their names."""
+    with menu_proxy(lambda asked: Turn(text=f"I am {asked.model}."), tmp_path / "proxy") as proxy:
+        yield proxy
 
 
 def by_header(name: str) -> dict[str, str | None]:
