@@ -84,7 +84,9 @@ class Terminal:
         """Move the mark of a menu down to ``entry``, and press Enter."""
         lines = self.see(entry).splitlines()
         position = next(number for number, line in enumerate(lines) if entry in line)
-        mark = max(number for number, line in enumerate(lines[: position + 1]) if line.strip().startswith("❯"))
+        mark = max(
+            number for number, line in enumerate(lines[: position + 1]) if line.strip().startswith("❯")
+        )
         numbers = (int(lines[at].strip(" ❯").partition(".")[0]) for at in (mark, position))
         here, there = numbers
         self.press(*["Down"] * (there - here))
@@ -103,7 +105,5 @@ class Terminal:
 
     def _tmux(self, *arguments: str) -> str:
         command = ["tmux", "-S", str(self._socket), *arguments]
-        done = subprocess.run(  # noqa: S603
-            command, env=self._env, capture_output=True, text=True, check=True, timeout=30
-        )
+        done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=True, timeout=30)
         return done.stdout

@@ -11,8 +11,16 @@ from pathlib import Path
 import orjson
 import pytest
 
-from ccp_core.testing import Answer, Conversation, RecordedRequest, ThreadedUpstream, ToolCall, Turn
-from ccp_core.testing import read_conversation, say
+from ccp_core.testing import (
+    Answer,
+    Conversation,
+    RecordedRequest,
+    ThreadedUpstream,
+    ToolCall,
+    Turn,
+    read_conversation,
+    say,
+)
 from ccp_core.testing.claude_client import ClaudeClient
 from ccp_core.testing.proxy_process import ProxyProcess
 
@@ -105,7 +113,9 @@ def test_images_documents_mcp_tools_searches_and_schemas(
 
 def _got_the_pdf(transport: str, body: bytes) -> bool:
     """The document itself over Messages; a note that it is missing over chat, where this provider takes none."""
-    return (b'"application/pdf"' if transport == "messages" else b"(PDF) omitted: this model cannot open it") in body
+    return (
+        b'"application/pdf"' if transport == "messages" else b"(PDF) omitted: this model cannot open it"
+    ) in body
 
 
 SUMMARY = "<summary>The person likes tea.</summary>"
@@ -131,7 +141,9 @@ def test_a_conversation_is_measured_compacted_and_goes_on(
         ProxyProcess(config_for(transport, upstream), folder=tmp_path / "proxy") as proxy,
     ):
         shown = []
-        for number, prompt in enumerate(("I like tea.", "And cake.", "/context", "/compact", "What do I like?")):
+        for number, prompt in enumerate(
+            ("I like tea.", "And cake.", "/context", "/compact", "What do I like?")
+        ):
             run = client.run(
                 prompt,
                 base_url=proxy.url,

@@ -18,7 +18,9 @@ from .test_model_choice import DISCOVERY, TOKEN, menu_proxy
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(180),
-    pytest.mark.skipif(tmux_is_missing(), reason="a terminal for the client is made by tmux, which is missing"),
+    pytest.mark.skipif(
+        tmux_is_missing(), reason="a terminal for the client is made by tmux, which is missing"
+    ),
 ]
 
 

@@ -171,7 +171,9 @@ def test_a_turn_with_an_image_goes_to_the_vision_model(
     def seeing(request: RecordedRequest) -> Answer:
         conversation = read_conversation(request)
         if conversation.tool_turns == 1:
-            return say(request, Turn(tool_calls=[ToolCall("Bash", {"command": "echo red", "description": "red"})]))
+            return say(
+                request, Turn(tool_calls=[ToolCall("Bash", {"command": "echo red", "description": "red"})])
+            )
         return say(request, Turn(text=f"{len(conversation.images)} image, {conversation.results[0].text}"))
 
     with ThreadedUpstream(blind) as one, ThreadedUpstream(seeing) as other:
