@@ -22,6 +22,7 @@ pytestmark = [
         tmux_is_missing(), reason="a terminal for the client is made by tmux, which is missing"
     ),
 ]
+ENV = {**DISCOVERY, "CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION": "1"}
 
 
 def introduce(conversation: Conversation) -> Turn:
@@ -37,9 +38,10 @@ def introduce(conversation: Conversation) -> Turn:
 def test_a_model_is_chosen_from_the_menu_and_goes_on_after_a_compact(
     client: ClaudeClient, tmp_path: Path
 ) -> None:
+    """Meanwhile the proxy itself answers what the client asks in the background."""
     with (
         menu_proxy(introduce, tmp_path / "proxy") as proxy,
-        Terminal(client, base_url=proxy.url, token=TOKEN, folder=tmp_path, env=DISCOVERY) as terminal,
+        Terminal(client, base_url=proxy.url, token=TOKEN, folder=tmp_path, env=ENV) as terminal,
     ):
         terminal.say("/model")
         terminal.see("GLM 4.7 (NVIDIA NIM)")
@@ -53,3 +55,6 @@ def test_a_model_is_chosen_from_the_menu_and_goes_on_after_a_compact(
         terminal.see("Compacted")
         terminal.say("Who are you by now?")
         terminal.see("llama3.1:8b knows a summary")
+        answered = proxy.log_file
+    for probe in ("title", "suggestion"):
+        assert f'"answered_locally":"{probe}"' in answered
