@@ -136,10 +136,9 @@ class Exchange:
         Raises ApiError when it gives up.
         """
         self._record.provider, self._record.model = route.provider_id, route.model
-        if upstream.context_guard is not None:
-            overflow = await upstream.context_guard.overflow(self._request, route.model)
-            if overflow is not None:
-                raise self._api_error(upstream, route, overflow, 0)
+        overflow = await upstream.context_guard.overflow(self._request, route.model)
+        if overflow is not None:
+            raise self._api_error(upstream, route, overflow, 0)
         tried = _Tried()
         while True:
             try:

@@ -58,7 +58,7 @@ class Upstream:
         )
         self.throttle = _throttle(provider, own, settings, storage)
         self.learned = Learned()
-        self.context_guard = ContextGuard(self) if provider.spec.silent_truncation else None
+        self.context_guard = ContextGuard(self)
         self.set_models({})
         self.redact = Redactor(secrets_of(settings))
         self.commit_after = _commit_after(provider, own, settings)
@@ -81,7 +81,7 @@ class Upstream:
 
     def note_usage(self, model: str, request: MessagesRequest, estimated: int, reported: int) -> None:
         """Learn from the tokens that were reported for a prompt, unless the upstream may have cut it."""
-        if self.context_guard is None or self.context_guard.fits(model, estimated):
+        if self.context_guard.fits(model, estimated):
             self.learned.note_usage(model, estimated, lambda: count(request.body), reported)
 
     @property
