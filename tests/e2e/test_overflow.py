@@ -75,3 +75,38 @@ def test_the_client_compacts_when_a_provider_refuses_a_long_conversation(
     *refused, last, after = asked
     assert set(refused) == {"too long"}  # several times, where a shorter answer might do
     assert (last, after) == ("summary", "compacted")
+
+
+@pytest.mark.parametrize("provider", ["nvidia_nim", "ollama"])
+def test_the_client_compacts_when_the_proxy_knows_that_a_conversation_is_too_long(
+    provider: str, client: ClaudeClient, tmp_path: Path
+) -> None:
+    """The upstream would take everything, or cut it without a word; the settings tell the window."""
+    asked: list[str] = []
+
+    def patient(request: RecordedRequest) -> Answer:
+        conversation = read_conversation(request)
+        if "Respond with TEXT ONLY" in conversation.user_text:
+            asked.append("summary")
+            return say(request, Turn(text=SUMMARY))
+        if "likes tea" in conversation.user_text:
+            asked.append("compacted")
+            return say(request, Turn(text="Tea it is."))
+        asked.append("turn")
+        if conversation.tool_turns > 2 * ENOUGH:
+            return say(request, Turn(text="Nobody has told me to stop."))
+        noise = "head -c 20000 /dev/urandom | base64 | head -c 20000"
+        return say(request, Turn(tool_calls=[ToolCall("Bash", {"command": noise, "description": "noise"})]))
+
+    with ThreadedUpstream(patient) as upstream:
+        own = {"base_url": upstream.base_url, "api_key": "key", "context_windows": {"some/model": 45_000}}
+        settings = {
+            "models": {"default": f"{provider}/some/model"},
+            "providers": {provider: own},
+            "limits": {"rate": 0},
+        }
+        with ProxyProcess(settings, folder=tmp_path / "proxy") as proxy:
+            run = client.run("Find out what I like.", base_url=proxy.url, folder=tmp_path / "client")
+    assert run.exit_code == 0, f"{asked}\n{run.result_text}\n{run.stderr}"
+    assert run.result_text == "Tea it is."
+    assert asked[-3:] == ["turn", "summary", "compacted"]
