@@ -112,10 +112,12 @@ class Gateway:
 
     def resolve_route(self, request: MessagesRequest, caller: Caller) -> Route:
         """Where the request goes. Raises ApiError when it cannot go anywhere."""
-        route = self.root.resolve_route(request, caller, self.settings)
+        return self.seeing(request, self.root.resolve_route(request, caller, self.settings))
+
+    def seeing(self, request: MessagesRequest, route: Route) -> Route:
+        """``route``; for a turn that shows an image its model does not take, the one to ``models.vision``."""
         upstream = self.upstreams.get(route.provider_id)
-        takes_images = upstream is None or upstream.card(route.model).vision is not False
-        if takes_images or not vision.shows_image(request.messages):
+        if upstream is None or upstream.takes_images(route.model) or not vision.shows_image(request.messages):
             return route
         return vision.seeing(route, self.settings.models.vision)
 

@@ -243,7 +243,7 @@ def _in_words(event: EventDict) -> Iterator[str]:
         source = event.get("answered_locally") or f"{event.get('provider')}/{event.get('model')}"
         yield f"{event.get('client_model') or name} -> {source}"
         for key in _SHOWN_OF_REQUESTS:
-            if (value := event.get(key)) is not None:
+            if value := event.get(key):
                 yield f"{key}={value:.2f}s" if type(value) is float else f"{key}={value}"
         return
     yield str(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 from attrs import Factory, evolve, field, fields, frozen
@@ -15,6 +15,9 @@ in what they read), or never."""
 
 Transport = Literal["openai", "anthropic"]
 """The wire protocol of an upstream: OpenAI chat completions or Anthropic Messages."""
+
+IMAGES = "messages.image"
+"""In ``Adjustment.omit``: the model refuses images. Transports see it as ``BuildOptions.vision``."""
 
 
 @frozen(kw_only=True)
@@ -57,6 +60,8 @@ class ProviderSpec:
     silent_truncation: bool = False
     """The server cuts long prompts without a word, so the core compares with the loaded context before it sends: a
     ModelCard of its list has a ``context_window`` only while the model is loaded."""
+    vision: Callable[[str], bool | None] | None = None
+    """Whether a model takes images, by its id, where the list does not say; None: nobody knows."""
     default_max_tokens: int | None = None
     """Cap on ``max_tokens`` where the provider reserves them in advance; None for no cap."""
 
@@ -90,6 +95,13 @@ class Provider:
         """The options object of the transport in use, or ``default``."""
         dialect: T = self.spec.dialects.get(self.transport, default)
         return dialect
+
+    def card(self, model: str) -> ModelCard:
+        """What is known of a model: the upstream's list, completed by the spec."""
+        card = self.models.get(model) or ModelCard(id=model)
+        if card.vision is None and self.spec.vision is not None:
+            return evolve(card, vision=self.spec.vision(model))
+        return card
 
 
 @frozen(kw_only=True)

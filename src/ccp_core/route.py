@@ -106,9 +106,8 @@ class RequestRecord:
     notes: Sequence[str] = Factory(list)
 
     def said(self) -> dict[str, Any]:
-        """The members that say something, for the log's line."""
-        members = ((name, getattr(self, name)) for name in _LOGGED)
-        return {name: value for name, value in members if value not in ("", None, 0)}
+        """The members of the log's line."""
+        return {name: getattr(self, name) for name in _LOGGED}
 
     @property
     def headers(self) -> dict[str, str]:

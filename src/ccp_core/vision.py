@@ -12,14 +12,16 @@ from ccp_core.route import Route, split_model
 
 
 def shows_image(messages: Sequence[Json]) -> bool:
-    """Whether the latest turn holds an image: the person's words or tool results since the last answer.
+    """Whether the turn under way shows an image: the person's words, or a tool's results since then.
 
-    Earlier images do not count, so that the conversation returns to the model that was chosen for it.
+    A model that calls a tool has not finished the turn, and whoever works on an image has to see it to the end.
+    Images of earlier turns do not count, so the conversation returns to the model that was chosen for it.
     """
     for message in reversed(messages):
         if message["role"] == "assistant":
-            return False
-        if _holds_image(message["content"]):
+            if not _calls_tool(message["content"]):
+                return False
+        elif _holds_image(message["content"]):
             return True
     return False
 
@@ -28,6 +30,10 @@ def seeing(route: Route, model: str) -> Route:
     """``route``, led to ``model`` (``provider/model``, blank for none); tier, thinking and fallbacks stay."""
     pair = split_model(model)
     return route if pair is None else evolve(route, provider_id=pair[0], model=pair[1])
+
+
+def _calls_tool(content: Any) -> bool:
+    return isinstance(content, list) and any(block.get("type") == "tool_use" for block in content)
 
 
 def _holds_image(content: Any) -> bool:

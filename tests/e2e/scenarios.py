@@ -7,6 +7,7 @@ each scenario runs over both transports, and without the proxy as well.
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -174,6 +175,9 @@ def check_many_turns(outcome: Outcome) -> None:
     assert outcome.run.files["log.txt"].decode().splitlines() == expected.splitlines()
     assert outcome.run.result_text == f"{TURNS} turns"
     assert len(outcome.asked) == TURNS + 1
+    for before, after in itertools.pairwise(outcome.asked):  # upstreams can reuse their prompt caches
+        assert after.messages[: len(before.messages)] == before.messages
+        assert after.tools == before.tools
 
 
 # A long text.

@@ -149,38 +149,54 @@ def test_the_client_compacts_a_conversation_that_an_upstream_finds_too_long(
     assert run.result_text == "Tea it is."
 
 
-def test_an_image_that_a_tool_reads_goes_to_the_vision_model(client: ClaudeClient, tmp_path: Path) -> None:
-    """The chosen model takes none; it asks for the file, another one looks at it."""
+@pytest.mark.parametrize("known", [True, False], ids=["known", "found out"])
+def test_a_turn_with_an_image_goes_to_the_vision_model(
+    known: bool, client: ClaudeClient, tmp_path: Path
+) -> None:
+    """The chosen model takes none: another one looks at it and works on it, up to the end of the turn."""
     work = tmp_path / "client" / "work"
     work.mkdir(parents=True)
     put_picture(work)
+    read = ToolCall("Read", {"file_path": str(work / "picture.png")})
+    refused: list[RecordedRequest] = []
 
     def blind(request: RecordedRequest) -> Answer:
-        return say(request, Turn(tool_calls=[ToolCall("Read", {"file_path": str(work / "picture.png")})]))
+        conversation = read_conversation(request)
+        if conversation.images:
+            refused.append(request)
+            return chat_error(400, "This model does not support image input.")
+        done = conversation.tool_turns > 0
+        return say(request, Turn(text="Seen by another.") if done else Turn(tool_calls=[read]))
 
     def seeing(request: RecordedRequest) -> Answer:
-        return say(request, Turn(text=f"{len(read_conversation(request).images)} image seen."))
+        conversation = read_conversation(request)
+        if conversation.tool_turns == 1:
+            return say(
+                request, Turn(tool_calls=[ToolCall("Bash", {"command": "echo red", "description": "red"})])
+            )
+        return say(request, Turn(text=f"{len(conversation.images)} image, {conversation.results[0].text}"))
 
     with ThreadedUpstream(blind) as one, ThreadedUpstream(seeing) as other:
         settings = config({"nvidia_nim": one, "open_router": other}, CHAT)
         settings["models"]["vision"] = "open_router/qwen/qwen3-vl"
-        settings["providers"]["nvidia_nim"]["vision"] = {CHAT.partition("/")[2]: False}
+        if known:
+            settings["providers"]["nvidia_nim"]["vision"] = {CHAT.partition("/")[2]: False}
         with ProxyProcess(settings, folder=tmp_path / "proxy") as proxy:
-            run = client.run("Look at picture.png.", base_url=proxy.url, folder=work.parent)
+            first = client.run("Look at picture.png.", base_url=proxy.url, folder=work.parent)
+            later = client.run(
+                "What was that?", base_url=proxy.url, folder=work.parent, arguments=["--continue"]
+            )
         asked = [call.json["model"] for call in other.model_calls]
-    assert run.exit_code == 0, f"{run.result_text}\n{run.stderr}"
-    assert run.result_text == "1 image seen."
-    assert asked == ["qwen/qwen3-vl"]
+    assert (first.exit_code, later.exit_code) == (0, 0), f"{first.result_text}\n{later.result_text}"
+    assert first.result_text == "1 image, red"
+    assert later.result_text == "Seen by another."
+    assert asked == ["qwen/qwen3-vl"] * 2
+    assert len(refused) == (0 if known else 1)
 
 
-@pytest.mark.parametrize(
-    "counter", [count_tokens(1234), Answer.json({}, 404)], ids=["counted by the upstream", "estimated"]
-)
-def test_the_client_shows_what_fills_its_context(
-    counter: Answer, client: ClaudeClient, tmp_path: Path
-) -> None:
-    """Every part is counted with a request of its own, and no model is asked."""
-    with ThreadedUpstream(routes={"POST /messages/count_tokens": counter}) as upstream:
+def test_the_client_shows_what_fills_its_context(client: ClaudeClient, tmp_path: Path) -> None:
+    """Every part is counted by the upstream with a request of its own, and no model is asked."""
+    with ThreadedUpstream(routes={"POST /messages/count_tokens": count_tokens(1234)}) as upstream:
         settings = config({"vllm": upstream}, "vllm/test-model")
         with ProxyProcess(settings, folder=tmp_path / "proxy") as proxy:
             run = client.run("/context", base_url=proxy.url, folder=tmp_path / "client")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ccp_core.testing import Drop, ToolCall, chat_error, chat_stream
+from ccp_core.testing import Drop, Tokens, ToolCall, chat_error, chat_stream
 from ccp_core.testing.proxy_process import ProxyProcess
 
 KEY = "upstream-key-of-nobody"
@@ -23,18 +23,18 @@ PATH = "/home/someone/path-marker-73"
 class Proxy:
     """A proxy process in front of one upstream, and its log file."""
 
-    def __init__(self, folder: Path, base_url: str, **logging: Any) -> None:
+    def __init__(self, folder: Path, base_url: str, *, retries: int = 0, **logging: Any) -> None:
         self.file = folder / "server.log"
         own = {"transport": "openai", "base_url": base_url, "api_key": KEY}
         config = {
             "models": {"default": "own/test-model"},
             "providers": {"own": own},
-            "limits": {"rate": 0, "retries": 0},
+            "limits": {"rate": 0, "retries": retries, "retry_base": 0.01},
             "logging": {"level": "debug", "file": str(self.file), **logging},
         }
         self.process = ProxyProcess(config, folder=folder, token=TOKEN)
 
-    def ask(self, **more: Any) -> None:
+    def ask(self, *, token: str = TOKEN, **more: Any) -> None:
         """One request with all the markers; whatever comes back."""
         call = {"type": "tool_use", "id": "toolu_1", "name": "Read", "input": {"file_path": PATH}}
         result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": PROMPT}
@@ -54,7 +54,11 @@ class Proxy:
         request = urllib.request.Request(
             f"{self.process.url}/v1/messages?beta=true",
             data=json.dumps(body).encode(),
-            headers={"authorization": f"Bearer {TOKEN}"},
+            headers={
+                "authorization": f"Bearer {token}",
+                "x-claude-code-session-id": "session-1",
+                "x-claude-code-agent-id": "agent-2",
+            },
         )
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
@@ -90,6 +94,94 @@ def test_by_default_no_log_holds_contents_or_secrets(ending, threaded_upstream, 
     assert [line["status"] for line in proxy.lines if line["event"] == "request"]
     markers = (PROMPT, ANSWER, PATH, KEY, TOKEN, "0123456789abcdef")
     assert [marker for marker in markers if marker in proxy.written] == []
+
+
+ALWAYS = {
+    "session_id": "session-1",
+    "agent_id": "agent-2",
+    "client_model": "claude-opus-5-5",
+    "tier": "opus",
+    "provider": "own",
+    "model": "test-model",
+}
+USED = Tokens(prompt=120, completion=34, cached=20)
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "line"),
+    [
+        (
+            [chat_error(503, "overloaded"), chat_stream(text=ANSWER, usage=USED)],
+            {},
+            {
+                "status": 200,
+                "key_number": 1,
+                "input_tokens": 120,
+                "output_tokens": 34,
+                "cached_tokens": 20,
+                "retries": 1,
+                "stop_reason": "end_turn",
+                "answered_locally": "",
+                "error": "",
+                "stream": True,
+            },
+        ),
+        (
+            [chat_error(400, "no")],
+            {"stream": False},
+            {
+                "status": 400,
+                "key_number": 1,
+                "output_tokens": 0,
+                "cached_tokens": 0,
+                "first_token": None,
+                "retries": 0,
+                "stop_reason": None,
+                "answered_locally": "",
+                "error": "invalid_request_error",
+                "stream": False,
+            },
+        ),
+        (
+            [],
+            {"max_tokens": 1, "tools": [], "messages": [{"role": "user", "content": "quota"}]},
+            {"status": 200, "key_number": 0, "answered_locally": "quota", "stop_reason": "end_turn"},
+        ),
+    ],
+    ids=["answered after a retry", "refused", "answered locally"],
+)
+def test_every_request_is_one_line_that_says_all_of_it(answers, asked, line, threaded_upstream, tmp_path):
+    """Whose it was, where it went, what it cost, how long it took, and how it ended."""
+    upstream = threaded_upstream(answers)
+    proxy = Proxy(tmp_path, upstream.base_url, retries=1)
+    with proxy.process:
+        proxy.ask(**asked)
+    [written] = [entry for entry in proxy.lines if entry["event"] == "request"]
+    assert {name: written[name] for name in (*ALWAYS, *line)} == {**ALWAYS, **line}
+    assert written["duration"] > 0
+    assert written["request_id"].startswith("req_")
+    assert (written["first_token"] is None) == (line["status"] != 200 or bool(line["answered_locally"]))
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "error"),
+    [
+        ({"token": "wrong"}, 403, "permission_error"),
+        ({"messages": "none"}, 400, "invalid_request_error"),
+        ({"token": f"{TOKEN}:nowhere/model"}, 400, "invalid_request_error"),
+    ],
+    ids=["wrong token", "no Messages request", "a route to nowhere"],
+)
+def test_a_request_that_is_refused_at_the_door_is_one_line_too(
+    asked, status, error, threaded_upstream, tmp_path
+):
+    upstream = threaded_upstream([])
+    proxy = Proxy(tmp_path, upstream.base_url)
+    with proxy.process:
+        proxy.ask(**asked)
+    [line] = [entry for entry in proxy.lines if entry["event"] in ("request", "refused")]
+    assert (line["event"], line["status"], line["error"]) == ("refused", status, error)
+    assert [marker for marker in (PROMPT, TOKEN, "wrong") if marker in proxy.written] == []
 
 
 def test_raw_payloads_are_in_the_file_whole_and_without_secrets(threaded_upstream, tmp_path):

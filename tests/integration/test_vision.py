@@ -6,7 +6,15 @@ import orjson
 import pytest
 
 from ccp_core.cli.explanation import explain
-from ccp_core.testing import Answer, chat_stream, read_conversation
+from ccp_core.testing import (
+    Answer,
+    Turn,
+    chat_error,
+    chat_stream,
+    messages_error,
+    read_conversation,
+    say,
+)
 from ccp_core.testing.proxy_app import KEY, TURN
 from ccp_core.upstream import catalogue
 
@@ -17,6 +25,16 @@ TEXT_ONLY = {"id": "chosen", "architecture": {"input_modalities": ["text"]}}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "Read", "input": {"file_path": "/a.png"}}
 ASK = {"role": "user", "content": "Look at a.png"}
 REMINDER = {"role": "system", "content": "The task tools have not been used recently."}
+CALLED = {"role": "assistant", "content": [{"type": "text", "text": "I look it up."}, CALL]}
+RESULT = {
+    "role": "user",
+    "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "red = 1"}],
+}
+CALLED_AGAIN = {"role": "assistant", "content": [{**CALL, "id": "toolu_2"}]}
+RESULT_AGAIN = {
+    "role": "user",
+    "content": [{"type": "tool_result", "tool_use_id": "toolu_2", "content": "ok"}],
+}
 SAID = {"role": "assistant", "content": [{"type": "text", "text": "A red square."}]}
 SHOWN = {"role": "user", "content": [IMAGE, {"type": "text", "text": "What is this?"}]}
 READ = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": [IMAGE]}]}
@@ -43,22 +61,39 @@ async def asked_model(messages, fake_upstream, start_proxy, *, to="own/seeing", 
     "messages",
     [
         [SHOWN],
+        [SHOWN, CALLED, RESULT],
+        [SHOWN, CALLED, RESULT, CALLED_AGAIN, RESULT_AGAIN, REMINDER],
         [SHOWN, REMINDER],
         [SHOWN, {"role": "user", "content": "And quickly, please."}],
         [ASK, {"role": "assistant", "content": [CALL]}, READ],
         [ASK, {"role": "assistant", "content": [CALL]}, READ, REMINDER],
     ],
-    ids=["said", "before a reminder", "before more words", "read by a tool", "read, before a reminder"],
+    ids=[
+        "said",
+        "before a tool call",
+        "before two",
+        "before a reminder",
+        "before more words",
+        "read by a tool",
+        "read, before a reminder",
+    ],
 )
 async def test_a_turn_with_an_image_goes_to_the_vision_model(messages, fake_upstream, start_proxy):
-    """Whether the person showed it or a tool read it, and whatever the client puts behind it."""
+    """Whether the person showed it or a tool read it, up to the end of the turn: work on an image needs eyes."""
     model, images = await asked_model(messages, fake_upstream, start_proxy, **BLIND)
     assert model == "seeing"
     assert len(images) == 1
 
 
 @pytest.mark.parametrize(
-    "messages", [[ASK], [SHOWN, SAID, ASK], [ASK, {"role": "assistant", "content": [CALL]}, READ, SAID, ASK]]
+    "messages",
+    [
+        [ASK],
+        [SHOWN, SAID, ASK],
+        [SHOWN, SAID, ASK, CALLED, RESULT],
+        [ASK, {"role": "assistant", "content": [CALL]}, READ, SAID, ASK],
+        [SHOWN, {"role": "assistant", "content": "A red square."}, ASK],
+    ],
 )
 async def test_other_turns_stay_with_the_chosen_model(messages, fake_upstream, start_proxy):
     """An image of an earlier turn is a placeholder by then."""
@@ -134,3 +169,76 @@ async def test_explain_says_why_a_turn_goes_to_the_vision_model(start_proxy):
     explained = await explain(proxy.gateway, orjson.dumps({**TURN, "messages": [SHOWN]}))
     assert str(explained.route) == "own/seeing"
     assert explained.reason == "models.vision, since own/chosen takes no images"
+
+
+NO_IMAGES = "This model does not support image input."
+
+
+class Blind:
+    """A service whose model ``chosen`` refuses images; all of its models say their name."""
+
+    def __init__(self, refuse):
+        self.refuse = refuse
+        self.refused = 0
+
+    def __call__(self, call):
+        conversation = read_conversation(call)
+        if conversation.model == "chosen" and conversation.images:
+            self.refused += 1
+            return self.refuse(400, NO_IMAGES)
+        return say(call, Turn(text=f"{conversation.model}, {len(conversation.images)}"))
+
+
+@pytest.mark.parametrize(
+    ("vision", "shown", "later"),
+    [("own/seeing", "seeing, 1", "seeing, 1"), ("", "chosen, 0", "chosen, 0")],
+    ids=["another model sees", "no model sees"],
+)
+@pytest.mark.parametrize(("transport", "refuse"), [("openai", chat_error), ("anthropic", messages_error)])
+async def test_a_refusal_of_images_is_met_once(
+    transport, refuse, vision, shown, later, fake_upstream, start_proxy
+):
+    """The turn itself and later ones go to the vision model, or get a placeholder where there is none."""
+    service = Blind(refuse)
+    upstream = await fake_upstream(service)
+    own = {"transport": transport, "base_url": upstream.base_url, "api_key": KEY}
+    models = {"default": "own/chosen", "vision": vision}
+    proxy = await start_proxy({"models": models, "providers": {"own": own}, "limits": LIMITS})
+
+    async def answer(*messages):
+        reply = await proxy.post({**TURN, "messages": list(messages)})
+        assert reply.status == 200
+        return reply.json["content"][0]["text"], reply.headers["ccp-route"]
+
+    assert await answer(SHOWN) == (shown, f"own/{shown.split(',')[0]}")
+    assert await answer(ASK, CALLED, READ) == (later, f"own/{later.split(',')[0]}")
+    assert await answer(SHOWN, SAID, ASK) == ("chosen, 0", "own/chosen")
+    assert service.refused == 1
+
+
+async def test_a_vision_model_that_refuses_images_gets_a_placeholder(fake_upstream, start_proxy):
+    upstream = await fake_upstream(Blind(chat_error))
+    own = {"transport": "openai", "base_url": upstream.base_url, "api_key": KEY}
+    models = {"default": "own/chosen", "vision": "own/chosen"}
+    proxy = await start_proxy({"models": models, "providers": {"own": own}, "limits": LIMITS})
+    reply = await proxy.post({**TURN, "messages": [SHOWN]})
+    assert reply.json["content"][0]["text"] == "chosen, 0"
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"), [("groq", "openai/gpt-oss-120b"), ("cerebras", "zai-glm-4.7"), ("deepseek", "any")]
+)
+async def test_a_provider_knows_which_of_its_models_take_no_images(
+    provider, model, fake_upstream, start_proxy
+):
+    upstream = await fake_upstream(lambda call: say(call, Turn(text=read_conversation(call).model)))
+    config = {
+        "models": {"default": f"{provider}/{model}", "vision": "nvidia_nim/seeing"},
+        "providers": {
+            name: {"base_url": upstream.base_url, "api_key": KEY} for name in (provider, "nvidia_nim")
+        },
+        "limits": LIMITS,
+    }
+    proxy = await start_proxy(config)
+    assert (await proxy.post({**TURN, "messages": [SHOWN]})).json["content"][0]["text"] == "seeing"
+    assert (await proxy.post({**TURN, "messages": [ASK]})).json["content"][0]["text"] == model

@@ -227,6 +227,13 @@ BROKEN = [
         "    return evolve(built, body={**request.body, **built.body})",
     ),
     broken(
+        "test_each_request_of_a_session_begins_like_the_one_before",
+        "turn 1 changed messages",
+        WRAPPER + "ccp_build_request():\n    built = yield\n"
+        "    count = {'role': 'system', 'content': str(len(built.body['messages']))}\n"
+        "    built.body['messages'] = [count, *built.body['messages']]\n    return built",
+    ),
+    broken(
         "test_thinking_that_is_off_is_not_asked_for",
         "reasoning_effort: high",
         WRAPPER + "ccp_build_request():\n    built = yield\n"

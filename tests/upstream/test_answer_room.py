@@ -71,6 +71,24 @@ async def test_a_prompt_that_leaves_no_room_is_left_to_the_upstreams_judgement(
 
 
 @BOTH
+@pytest.mark.parametrize("source", ["settings", "list"])
+async def test_a_prompt_that_is_surely_too_long_is_not_sent(provider, source, fake_upstream, start_proxy):
+    """The window is known, and no estimate is so wrong."""
+    entry = {"id": "test-model", "context_length": 3000}
+    upstream = await fake_upstream(routes={"GET /models": Answer.json({"data": [entry]})})
+    own = known(provider, upstream.base_url, 3000)
+    proxy = await start_proxy(own if source == "settings" else one_provider(provider, upstream.base_url))
+    if source == "list":
+        assert await catalogue.refresh(proxy.gateway.upstreams[provider])
+    reply = await proxy.post(LONG)
+    assert (reply.status, reply.error["type"]) == (400, "invalid_request_error")
+    tokens, _, rest = reply.error["message"].removeprefix("prompt is too long: ").partition(" ")
+    assert rest == "tokens > 3000 maximum"
+    assert 4400 < int(tokens) < 5200
+    assert upstream.model_calls == []
+
+
+@BOTH
 async def test_a_models_longest_answer_is_known_from_the_upstreams_list(provider, fake_upstream, start_proxy):
     entry = {"id": "test-model", "context_length": 131_072, "top_provider": {"max_completion_tokens": 8192}}
     upstream = await fake_upstream(

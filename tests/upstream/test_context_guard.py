@@ -7,16 +7,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import cattrs
+import orjson
 import pytest
 
 from ccp_core import ProviderSpec, hookimpl
 from ccp_core.config.settings import Settings
 from ccp_core.gateway import Gateway, load_host
 from ccp_core.host import PluginHost
-from ccp_core.protocol.messages import MessagesRequest
+from ccp_core.protocol.messages import parse_request
 from ccp_core.testing import Answer, Stall, Tokens, chat_stream, chat_text, models_list
 from ccp_core.testing.proxy_app import TURN, one_provider
-from ccp_core.upstream import context_guard
+from ccp_core.upstream import catalogue, context_guard
 from ccp_core.upstream.context_guard import FRESH, RETRY, ContextGuard
 
 LONG = {
@@ -104,6 +105,16 @@ async def test_other_providers_are_not_asked_for_lists(fake_upstream, start_prox
     assert len(server.requests) == 1
 
 
+async def test_a_local_model_may_have_been_loaded_anew_meanwhile(fake_upstream, start_proxy) -> None:
+    """Before its old context refuses a prompt, the list is asked again."""
+    windows = iter([2048, 100_000])
+    server = await fake_upstream(chat_text("Hello"), routes={"GET /models": lambda _: loaded(next(windows))})
+    local = host(silent_truncation=False, local=True)
+    proxy = await start_proxy(one_provider("acme", server.base_url), host=local)
+    assert await catalogue.refresh(proxy.gateway.upstreams["acme"])
+    assert (await proxy.post(LONG)).status == 200
+
+
 async def test_the_usage_of_a_prompt_that_was_cut_teaches_nothing(fake_upstream, start_proxy) -> None:
     """Otherwise the next estimate would be too low, and the next cut would go unnoticed."""
     windows = iter([None, 100_000, 100_000])
@@ -127,7 +138,7 @@ async def test_the_context_is_looked_up_anew_now_and_then(fake_upstream) -> None
     upstream = Gateway(cattrs.structure(config, Settings), host(), refresh_models=False).upstreams["acme"]
     now = 0.0
     guard = ContextGuard(upstream, clock=lambda: now)
-    request = MessagesRequest(dict(LONG))
+    request = parse_request(orjson.dumps(LONG))
     found = []
     for now in (0.0, RETRY - 1, RETRY, RETRY + FRESH - 1, RETRY + FRESH):
         verdicts = await asyncio.gather(*(guard.overflow(request, "test-model") for _ in range(3)))

@@ -347,9 +347,6 @@ WITH_DOCUMENTS = MessagesDialect(blocks=PLAIN_BLOCKS | {"document"})
 BLOCKS: list[tuple[str, MessagesDialect | None, Json, Json, Json]] = [
     ("an image", None, {}, IMAGE, IMAGE),
     ("an image for a model without eyes", None, {"vision": False}, IMAGE, NO_IMAGE),
-    ("an image where nobody knows", MessagesDialect(assume_vision=False), {}, IMAGE, NO_IMAGE),
-    ("an image where it is known", MessagesDialect(assume_vision=False), {"vision": True}, IMAGE, IMAGE),
-    ("an image that was refused", None, {"omit": frozenset({"messages.image"})}, IMAGE, NO_IMAGE),
     ("a linked image", None, {}, LINKED, LINKED),
     ("a linked image where only data is taken", MessagesDialect(images=frozenset({"base64"})), {}, LINKED,
      text("[image http://x/y.png omitted: it can only be given as data]")),
@@ -407,8 +404,6 @@ RESULTS: list[tuple[str, MessagesDialect | None, Json, list[Json]]] = [
     ("empty text", None, result([text(""), text("a")]), [result([text("a")])]),
     ("a string", MessagesDialect(flat_results=True), result([text("a"), IMAGE, text("b")]),
      [result("a\n[image below]\nb"), IMAGE]),
-    ("a string and no eyes", MessagesDialect(flat_results=True, assume_vision=False), result([IMAGE]),
-     [result("[image omitted: this model takes no images]")]),
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from ccp_core.errors import UpstreamFailure, Verdict, VerdictKind
 from ccp_core.provider import ModelCard, UpstreamRequest
 from ccp_core.testing import Fixture, load_fixtures
 
-IMAGES, FILES = "messages.content.image_url", "messages.content.file"
+IMAGES, FILES = "messages.image", "messages.content.file"
 CALL = {"role": "assistant", "content": None, "tool_calls": []}
 BODIES: dict[str, dict[str, Any]] = {
     "replay": {"max_tokens": 5, "messages": [{**CALL, "reasoning_content": "hm"}]},
@@ -155,8 +155,8 @@ def test_each_finding_changes_the_next_request(chat: Any) -> None:
     ):
         body = chat.build({"messages": messages}).body
         error = {"error": {"message": message}}
-        verdict = chat.classify(400, error, body)
-        again = chat.build({"messages": messages}, omit=verdict.adjustment.omit).body
+        omit = chat.classify(400, error, body).adjustment.omit
+        again = chat.build({"messages": messages}, omit=omit, vision=IMAGES not in omit).body
         assert again != body
         assert chat.classify(400, error, again) is None
 

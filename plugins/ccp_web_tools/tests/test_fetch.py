@@ -72,12 +72,35 @@ async def test_a_page_becomes_its_title_and_its_readable_text(fetch):
         ),
         ({"body": "grün".encode(), "headers": {"Content-Type": "text/plain; charset=no-such"}}, "grün"),
         ({"body": b"\xff\xfe?", "content_type": "text/plain"}, "\ufffd\ufffd?"),
+        *(
+            ({"body": b"words", "headers": {"Content-Type": f"text/plain; charset={charset}"}}, "words")
+            for charset in ("idna", "undefined", "zlib")
+        ),
         ({"body": b"", "content_type": "text/html"}, ""),
         ({"body": b"<p>short", "content_type": "text/html"}, "<p>short"),
     ],
 )
 async def test_other_texts_are_shown_as_they_are(fetch, response, text):
     assert (await fetch({"/": answering(**response)})).text == text
+
+
+async def test_a_page_of_very_many_elements_is_shown_as_its_bare_text(fetch):
+    """To find the article in it would take gigabytes and minutes."""
+    page = await fetch(
+        {"/": answering(text="<title>Many</title><p>" + "<b>word</b> " * 60_000, content_type="text/html")}
+    )
+    assert page.title == "Many"
+    assert page.text.split() == ["word"] * 60_000
+
+
+async def test_a_page_that_the_library_fails_on_is_an_error(fetch, monkeypatch):
+    def fail(*arguments: object, **options: object) -> str:
+        raise RecursionError
+
+    monkeypatch.setattr("trafilatura.extract", fail)
+    with pytest.raises(ToolFailure) as failure:
+        await fetch({"/": answering(text=ARTICLE, content_type="text/html")})
+    assert failure.value.code == "unavailable"
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from ipaddress import ip_address
 
 import aiohttp
 import pytest
 from aiohttp import web
+from ccp_web_tools import guard
 from ccp_web_tools.domains import DomainRules
 from ccp_web_tools.failure import ToolFailure
 from ccp_web_tools.fetch import Fetcher, Limits
@@ -98,6 +100,28 @@ HOSTILE_ADDRESSES = [
     "http://[ff02::1]/",
     "http://[100::1]/",
     "http://[2606:2800:21f:cb07:0:5efe:7f00:1]/",
+    "http://[::ffff:127.0.0.1%25lo]:{port}/",
+    "http://[2606:2800:21f:cb07:6820:80da:af6b:8b2c%25eth0]/",
+    "http://[5f00::1]/",
+    "http://[2001:1::1]/",
+    "http://[::ffff:a9fe:a9fe]/latest/meta-data/",
+    "http://[0:0:0:0:0:ffff:169.254.169.254]/latest/meta-data/",
+    "http://[2002:a9fe:a9fe::]/latest/meta-data/",
+    # escapes and digits that a second reader may undo
+    "http://127%2e0%2e0%2e1:{port}/",
+    "http://%31%32%37.0.0.1:{port}/",
+    "http://%6c%6f%63%61%6c%68%6f%73%74:{port}/",
+    "http://127.0.0.1%00.example.com:{port}/",
+    "http://127.0.0.1#@www.example.com/",
+    "http://127.0.0.1?@www.example.com/",
+    "http://www.example.com:80@127.0.0.1:{port}/",
+    "http://0x7f.1:{port}/",
+    "http://0300.0250.0.1/",
+    "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ:{port}/",
+    "http://localhost\u200b/",
+    "http://127.0.0.1\u3000/",
+    "http://[::１]:{port}/",
+    "http://０x7f000001/",
     # names that stand for the inside
     "http://localhost:{port}/",
     "http://LOCALHOST:{port}/",
@@ -268,6 +292,30 @@ async def test_the_connector_judges_an_address_that_no_resolver_saw(connections,
             await session.get(f"http://127.0.0.1:{silent_port.port}/")
     assert connections == []
     assert not silent_port()
+
+
+@pytest.mark.parametrize(
+    ("own", "address"),
+    [
+        (PUBLIC_V4, PUBLIC_V4),
+        (PUBLIC_V6, PUBLIC_V6),
+        ("2a00:1450:4001:82a::200e", "2a00:1450:4001:82a::1"),
+    ],
+    ids=["this machine", "this machine in IPv6", "a neighbour behind the same router"],
+)
+async def test_a_public_address_of_the_own_network_is_refused(own, address, names, connections, monkeypatch):
+    """It need not be reachable from outside: a firewall may stand before it."""
+    monkeypatch.setattr(guard, "own_address_towards", lambda target: ip_address(own))
+    with pytest.raises(ToolFailure) as refused:
+        await fetcher(names({"www.example.com": [address]})).fetch("http://www.example.com/", DomainRules())
+    assert refused.value.code == "url_not_allowed"
+    assert connections == []
+    guard.Guard().check_address("2a00:1450:4001:82b::1", 80)
+
+
+def test_the_machine_knows_its_own_address_on_the_way_to_another():
+    assert guard.own_address_towards(ip_address("127.0.0.1")) == ip_address("127.0.0.1")
+    assert guard.own_address_towards(ip_address("ff0e::1%nowhere")) is None
 
 
 REDIRECTS_INSIDE = [

@@ -102,7 +102,9 @@ class ModelSettings:
         "", "Route of model ids that contain 'fable'; blank inherits the default.", "nvidia_nim/z-ai/glm5"
     )
     vision: str = _route(
-        "", "Route of turns with images, when the chosen model takes none.", "ollama/qwen3-vl:8b"
+        "",
+        "Route of turns with images, from the image to the end of the turn, when the chosen model takes none.",
+        "ollama/qwen3-vl:8b",
     )
 
 

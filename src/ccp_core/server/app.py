@@ -14,7 +14,15 @@ from ccp_core.server import control
 from ccp_core.server.auth import authenticate, check_host
 from ccp_core.server.errors import error_response, failure_of
 from ccp_core.server.routes import count_tokens, health, messages, models
-from ccp_core.server.state import GATEWAY, INTERRUPTION, REQUEST_ID, TOKEN_ROUTE, GatewayHolder, Interruption
+from ccp_core.server.state import (
+    GATEWAY,
+    INTERRUPTION,
+    RECORDED,
+    REQUEST_ID,
+    TOKEN_ROUTE,
+    GatewayHolder,
+    Interruption,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -59,9 +67,9 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
             request[TOKEN_ROUTE] = authenticate(request.headers, server.auth_token, gateway.provider_ids)
         response = await handler(request)
     except ApiError as error:
-        response = error_response(error, request_id)
+        response = _refusal(error, request)
     except web.HTTPException as error:
-        response = error_response(_http_error(error, request), request_id)
+        response = _refusal(_http_error(error, request), request)
     except ClientGone:
         raise ConnectionResetError from None  # aiohttp then only closes the connection
     except Exception as error:
@@ -69,6 +77,13 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     if not response.prepared:
         response.headers["request-id"] = request_id
     return response
+
+
+def _refusal(error: ApiError, request: web.Request) -> web.Response:
+    """The answer of an error, which has its line in the log, be it that of the record that was made of the request."""
+    if RECORDED not in request:
+        log.info("refused", request_id=request[REQUEST_ID], status=error.status, error=error.error_type)
+    return error_response(error, request[REQUEST_ID])
 
 
 def _http_error(error: web.HTTPException, request: web.Request) -> ApiError:

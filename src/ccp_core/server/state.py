@@ -94,5 +94,7 @@ def _stopping() -> ApiError:
 
 GATEWAY = web.AppKey("gateway", GatewayHolder)
 INTERRUPTION = web.AppKey("interruption", Interruption)
+RECORDED = web.RequestKey("recorded", bool)
+"""Set once a RequestRecord was made of the request, which has a line in the log in the end."""
 REQUEST_ID = web.RequestKey("request_id", str)
 TOKEN_ROUTE: web.RequestKey[str | None] = web.RequestKey("token_route", object)  # type: ignore[arg-type]

@@ -138,19 +138,13 @@ class ClaudeClient:
         command = [str(self.executable), "-p", prompt, "--output-format", "stream-json", "--verbose"]
         command += ["--dangerously-skip-permissions", *arguments]
         with LoopbackGuard() as guard:
-            variables: dict[str, str | None] = {
-                **clean_environment(home),
-                **guard.environment,
-                "CLAUDE_CONFIG_DIR": str(home / "claude"),
-                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-                "IS_SANDBOX": "1",
-                "ANTHROPIC_BASE_URL": base_url,
-                "ANTHROPIC_AUTH_TOKEN": token,
-                **(env or {}),
-            }
-            set_variables = {name: value for name, value in variables.items() if value is not None}
+            variables = {**guard.environment, **(env or {})}
             process = start_in_group(
-                command, env=set_variables, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                command,
+                env=client_environment(home, base_url, token, variables),
+                cwd=work,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
             with process:
                 try:
@@ -166,6 +160,22 @@ class ClaudeClient:
         return ClientRun(
             process.returncode, events, stderr.decode(errors="replace"), work, tuple(guard.attempts)
         )
+
+
+def client_environment(
+    home: Path, base_url: str, token: str, env: Mapping[str, str | None] | None = None
+) -> dict[str, str]:
+    """The variables for a client that has ``home`` to itself; ``env`` adds some, ``None`` removes one."""
+    variables: dict[str, str | None] = {
+        **clean_environment(home),
+        "CLAUDE_CONFIG_DIR": str(home / "claude"),
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "IS_SANDBOX": "1",
+        "ANTHROPIC_BASE_URL": base_url,
+        "ANTHROPIC_AUTH_TOKEN": token,
+        **(env or {}),
+    }
+    return {name: value for name, value in variables.items() if value is not None}
 
 
 def _project_root() -> Path:

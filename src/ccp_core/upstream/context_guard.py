@@ -1,9 +1,11 @@
-"""Prompts that a server would cut without a word are refused here, as other servers refuse them.
+"""Prompts that are too long for what is known of the model are refused here, in words that make the client compact.
+
+Most upstreams refuse them themselves, and count better. So only what is surely too long is refused before it is sent:
+that saves sending megabytes for nothing, and works with servers whose own words nobody knows.
 
 Some local servers drop the beginning of a prompt that does not fit into the context with which the model was loaded.
-The client never learns of it, and the model forgets its instructions. So before such a server is asked, the prompt's
-estimate is compared with the loaded context, which the server's own lists tell. The client then compacts its
-conversation. What the server does not tell stops nobody.
+The client never learns of it, and the model forgets its instructions. For them the estimate decides, and the loaded
+context is looked up anew, since models are loaded with other settings. What nobody tells stops nobody.
 """
 
 from __future__ import annotations
@@ -38,7 +40,13 @@ ANSWER = 1024
 """Tokens that must be left for an answer, unless fewer were asked for."""
 
 _SHARE = 0.9
-"""Of the context that an estimate may fill; it can be wrong by some percent."""
+"""Of the context that an estimate may fill where the server cuts; it can be wrong by some percent."""
+
+_SURELY = 1.25
+"""An estimate of so many times the context is too long even if it is wrong."""
+
+_BYTES = 2
+"""Of a request for each token, at least."""
 
 
 class ContextGuard:
@@ -51,28 +59,43 @@ class ContextGuard:
         self._looking_up = asyncio.Lock()
 
     async def overflow(self, request: MessagesRequest, model: str) -> Verdict | None:
-        """The verdict on a prompt that the loaded model would not get whole; None for one that it would."""
-        await self._look_up(model)
+        """The verdict on a prompt that the model would not get whole; None for one that it may get."""
+        spec = self._upstream.provider.spec
+        if spec.silent_truncation or (spec.local and self._prompt_too_long(request, model)):
+            await self._look_up(model)
+        prompt = self._prompt_too_long(request, model)
+        if not prompt:
+            return None
         window = self._upstream.card(model).context_window
-        if window is None:
-            return None
-        room = int(window * _SHARE) - min(request.max_tokens or ANSWER, ANSWER)
-        prompt = self._upstream.learned.tokens(model, count(request.body))
-        if prompt <= room:
-            return None
         log.warning(
             "prompt_does_not_fit",
             provider=self._upstream.provider.id,
             model=model,
             prompt_tokens=prompt,
-            loaded_context=window,
+            context_window=window,
         )
         return Verdict(kind=VerdictKind.OVERFLOW, prompt_tokens=prompt, context_window=window)
 
     def fits(self, model: str, estimated: int) -> bool:
         """Whether a prompt of about ``estimated`` tokens surely reached the model whole."""
+        if not self._upstream.provider.spec.silent_truncation:
+            return True
         window = self._upstream.card(model).context_window
         return window is not None and estimated <= window * _SHARE
+
+    def _prompt_too_long(self, request: MessagesRequest, model: str) -> int:
+        """The tokens of a prompt that does not fit into what is known of the model's context; else 0."""
+        window = self._upstream.card(model).context_window
+        if window is None:
+            return 0
+        if self._upstream.provider.spec.silent_truncation:
+            room = int(window * _SHARE) - min(request.max_tokens or ANSWER, ANSWER)
+        else:
+            room = int(window * _SURELY)
+        if request.size // _BYTES <= room:  # nearly all of them need no counting
+            return 0
+        prompt = self._upstream.learned.tokens(model, count(request.body))
+        return prompt if prompt > room else 0
 
     async def _look_up(self, model: str) -> None:
         if self._is_fresh(model):

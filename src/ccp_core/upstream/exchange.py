@@ -136,10 +136,9 @@ class Exchange:
         Raises ApiError when it gives up.
         """
         self._record.provider, self._record.model = route.provider_id, route.model
-        if upstream.context_guard is not None:
-            overflow = await upstream.context_guard.overflow(self._request, route.model)
-            if overflow is not None:
-                raise self._api_error(upstream, route, overflow, 0)
+        overflow = await upstream.context_guard.overflow(self._request, route.model)
+        if overflow is not None:
+            raise self._api_error(upstream, route, overflow, 0)
         tried = _Tried()
         while True:
             try:
@@ -169,6 +168,9 @@ class Exchange:
                 return self._api_error(upstream, route, decisive(tried.verdicts), tried.tries)
             self._record.retries += 1
             if isinstance(decision, Resend):
+                seeing = self._gateway.seeing(self._request, route)
+                if seeing != route:  # what was refused is the image
+                    return await self._follow(self._gateway.upstream(seeing.provider_id), seeing, fallbacks)
                 tried.adjustments.append(decision.adjustment)
             elif isinstance(decision, Wait):
                 tried.waits += 1

@@ -13,7 +13,7 @@ from ccp_core.lane import Lane
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.messages import MessagesRequest
 from ccp_core.protocol.tokens import count
-from ccp_core.provider import BuildOptions, ModelCard, Provider, UpstreamHead
+from ccp_core.provider import IMAGES, BuildOptions, ModelCard, Provider, UpstreamHead
 from ccp_core.redact import Redactor
 from ccp_core.route import Route
 from ccp_core.upstream.answer_room import answer_cap
@@ -58,7 +58,7 @@ class Upstream:
         )
         self.throttle = _throttle(provider, own, settings, storage)
         self.learned = Learned()
-        self.context_guard = ContextGuard(self) if provider.spec.silent_truncation else None
+        self.context_guard = ContextGuard(self)
         self.set_models({})
         self.redact = Redactor(secrets_of(settings))
         self.commit_after = _commit_after(provider, own, settings)
@@ -81,7 +81,7 @@ class Upstream:
 
     def note_usage(self, model: str, request: MessagesRequest, estimated: int, reported: int) -> None:
         """Learn from the tokens that were reported for a prompt, unless the upstream may have cut it."""
-        if self.context_guard is None or self.context_guard.fits(model, estimated):
+        if self.context_guard.fits(model, estimated):
             self.learned.note_usage(model, estimated, lambda: count(request.body), reported)
 
     @property
@@ -97,12 +97,16 @@ class Upstream:
             self.provider.models[model] = self.card(model)
 
     def card(self, model: str) -> ModelCard:
-        """What is known of a model: the upstream's list, overruled by the settings."""
-        card = self.models.get(model) or ModelCard(id=model)
+        """What is known of a model: by its provider, overruled by the settings."""
+        card = self.provider.card(model)
         window, vision = self.settings.context_windows.get(model), self.settings.vision.get(model)
         if window is None and vision is None:
             return card
         return card.merged(ModelCard(id=model, context_window=window, vision=vision))
+
+    def takes_images(self, model: str) -> bool:
+        """Whether images can be sent to a model, as far as anybody knows."""
+        return self.card(model).vision is not False and IMAGES not in self.learned.facts(model).omit
 
     def options(
         self, route: Route, request: MessagesRequest, adjustments: Sequence[Adjustment] = ()
@@ -129,7 +133,7 @@ class Upstream:
             omit=omit,
             replace=replace,
             max_tokens=min((cap for cap in caps if cap), default=None),
-            vision=card.vision,
+            vision=False if IMAGES in omit else card.vision,
         )
 
     async def count_tokens(self, request: MessagesRequest, route: Route) -> int:

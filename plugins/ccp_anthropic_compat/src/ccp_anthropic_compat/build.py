@@ -52,11 +52,10 @@ def build_request(
     thinking = decide(request, dialect, options, max_tokens, mandatory=card.thinking_mandatory)
     notes: dict[str, None] = {}
 
-    vision = dialect.assume_vision if options.vision is None else options.vision
     refused = frozenset(
         name.removeprefix("messages.") for name in options.omit if name.startswith("messages.")
     )
-    conversion = BlockConversion(dialect, provider.id, vision and "image" not in refused, refused, notes)
+    conversion = BlockConversion(dialect, provider.id, options.vision is not False, refused, notes)
     repaired = repair(
         [conversion.message(message) for message in request.messages], fold_system=not dialect.system_role
     )

@@ -104,8 +104,6 @@ class MessagesDialect:
     """Types of content blocks that are sent; None sends all. Others become text."""
     images: frozenset[Literal["base64", "url"]] = frozenset({"base64", "url"})
     """Sources of images that are taken."""
-    assume_vision: bool = True
-    """Whether images are sent to a model of which nobody knows whether it takes any."""
     flat_results: bool = False
     """Whether a tool result must be a string; its images follow it as blocks of their own."""
     is_error: bool = False

@@ -11,6 +11,7 @@ from typing import Any
 
 from ccp_anthropic_compat.build import HISTORY
 from ccp_core.errors import Adjustment, UpstreamFailure, Verdict, VerdictKind
+from ccp_core.provider import IMAGES
 
 _ROLE = re.compile(
     r"messages\W{0,3}\d+\W{0,3}role|role.{0,60}(?:'user'|\"user\"|user,? (?:or|and) assistant)"
@@ -77,7 +78,7 @@ def _adjustment(text: str, body: Mapping[str, Any]) -> Adjustment | None:
         if name not in _NEEDED_OF_TOOLS and any(name in tool for tool in body.get("tools") or ()):
             return Adjustment(omit=frozenset({f"tools.{name}"}))
     if "image" in kinds and _NO_IMAGES.search(text):
-        return Adjustment(omit=frozenset({"messages.image"}))
+        return Adjustment(omit=frozenset({IMAGES}))
     if _CONTENT.search(text):
         words = set(re.findall(r"\w+", _ACCEPTED.sub("", text)))
         if unknown := (kinds & words) - _NEEDED_BLOCKS:

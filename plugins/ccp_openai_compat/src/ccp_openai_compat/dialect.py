@@ -66,8 +66,6 @@ class ChatDialect:
     """When a tool call may be demanded; otherwise ``auto`` is sent."""
 
     # Messages
-    images: bool = True
-    """Whether the endpoint takes images at all; what a single model takes is known from its ModelCard."""
     pdf: bool = False
     """Whether PDF documents are taken as ``file`` parts; otherwise a text says that one is missing."""
     cache_control: bool = False

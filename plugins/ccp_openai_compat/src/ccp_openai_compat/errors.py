@@ -13,8 +13,9 @@ from typing import Any
 from ccp_core.builtins.adjustments import DISPENSABLE
 from ccp_core.errors import Adjustment, UpstreamFailure, Verdict, VerdictKind
 from ccp_core.protocol.events import Json
+from ccp_core.provider import IMAGES
 from ccp_openai_compat.reasoning import EFFORTS, KnownEfforts
-from ccp_openai_compat.request.body import FILES, IMAGES
+from ccp_openai_compat.request.body import FILES
 
 _REFUSED = re.compile(
     r"unsupported|not (?:currently )?(?:supported|permitted|allowed|accepted)|(?:no|does not|doesn't) support"

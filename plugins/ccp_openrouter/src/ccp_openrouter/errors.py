@@ -16,11 +16,10 @@ import ccp_anthropic_compat
 import ccp_openai_compat
 import orjson
 from attrs import evolve
-from ccp_openai_compat.request.body import IMAGES
 
 from ccp_core.builtins import classify as core
 from ccp_core.errors import Adjustment, UpstreamErrorFields, UpstreamFailure, Verdict, VerdictKind
-from ccp_core.provider import Provider
+from ccp_core.provider import IMAGES, Provider
 
 Kind = VerdictKind
 
@@ -80,8 +79,8 @@ def _credit(failure: UpstreamFailure, error: UpstreamErrorFields, metadata: Mapp
 def _no_endpoint(error: UpstreamErrorFields, metadata: Mapping[str, Any]) -> Verdict | None:
     step = f"{metadata.get('failed_routing_step', '')} {error.message}".lower()
     if "image" in step:
-        images = frozenset({"messages.image", IMAGES})
-        return Verdict(kind=Kind.INVALID_REQUEST, message=error.message, adjustment=Adjustment(omit=images))
+        change = Adjustment(omit=frozenset({IMAGES}))
+        return Verdict(kind=Kind.INVALID_REQUEST, message=error.message, adjustment=change)
     if "tool" in step:
         message = f"{error.message} Choose a model that can call tools."
         return Verdict(kind=Kind.INVALID_REQUEST, message=message)

@@ -102,7 +102,12 @@ class Fetcher:
             if len(body) > self._limits.body:
                 raise ToolFailure("content_too_large", f"The page has more than {self._limits.body} bytes.")
         arguments = (bytes(body), media_type, response.charset, _shown(response.url))
-        return await self._threads.run(readable, *arguments, timeout=self._limits.total)
+        try:
+            return await self._threads.run(readable, *arguments, timeout=self._limits.total)
+        except (ToolFailure, TimeoutError):
+            raise
+        except Exception:  # the library was not made for hostile pages
+            raise ToolFailure("unavailable", "The page's text could not be found.") from None
 
 
 def _shown(url: URL) -> str:

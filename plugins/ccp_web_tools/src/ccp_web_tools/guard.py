@@ -6,8 +6,9 @@ An address comes from a model's words or from a web page, so it is hostile. The 
 read differently (backslashes, user info, numbers in place of a host, trailing dots) is refused. 2. What
 counts is the address of the socket. A name is looked up once, all its addresses must be public, and the
 address is judged again when the socket for it is made; so a name that changes its address, and an address
-written as a number, gain nothing. 3. A redirect is a new address, judged from the beginning. 4. No proxy,
-whose own look-ups nobody could judge; no cookies, no credentials.
+written as a number, gain nothing. 3. Of public addresses those of this machine and its neighbours are refused
+as well: a firewall may stand before them. 4. A redirect is a new address, judged from the beginning. 5. No
+proxy, whose own look-ups nobody could judge; no cookies, no credentials.
 """
 
 from __future__ import annotations
@@ -80,6 +81,25 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     )
 
 
+def own_address_towards(target: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address | None:
+    """The address that this machine has on the way to ``target``; None without a way. Nothing is sent."""
+    family = socket.AF_INET if isinstance(target, IPv4Address) else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(target), 9))
+            return ip_address(probe.getsockname()[0])
+    except OSError:
+        return None
+
+
+def is_near(address: IPv4Address | IPv6Address) -> bool:
+    """Whether ``address`` is this machine's own, or in IPv6 one of its network, whose hosts all have public ones."""
+    own = own_address_towards(address)
+    if isinstance(own, IPv6Address) and isinstance(address, IPv6Address):
+        return int(own) >> 64 == int(address) >> 64
+    return own == address
+
+
 @frozen
 class Guard:
     """What may be fetched. ``exempt`` holds (address, port) pairs that pass whatever they are, for tests."""
@@ -135,10 +155,11 @@ class Guard:
         if self.allow_private or (host, port) in self.exempt:
             return
         try:
-            public = is_public(ip_address(host))
+            address = ip_address(host)
+            outside = is_public(address) and not is_near(address)
         except ValueError:
-            public = False
-        if not public:
+            outside = False
+        if not outside:
             raise ToolFailure("url_not_allowed", "The address leads to a network that is not public.")
 
     def connector(self, resolver: AbstractResolver | None = None) -> TCPConnector:

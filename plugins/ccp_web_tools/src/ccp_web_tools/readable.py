@@ -3,6 +3,8 @@ cap."""
 
 from __future__ import annotations
 
+from itertools import islice
+
 from attrs import frozen
 
 _HTML = {"text/html", "application/xhtml+xml"}
@@ -14,6 +16,9 @@ _TEXT = {
     "application/toml",
 }
 _TEXT_ENDINGS = ("+json", "+xml", "+yaml")
+
+_MAX_ELEMENTS = 10_000
+"""To find the article among more of them takes gigabytes and minutes: both grow with the square of their number."""
 
 
 @frozen
@@ -39,6 +44,8 @@ def readable(body: bytes, media_type: str, charset: str | None, url: str) -> Rea
     if tree is None:  # not enough of a page to be one
         return Readable("", _decoded(body, charset or "utf-8"))
     title = " ".join((tree.findtext(".//title") or "").split())
+    if next(islice(tree.iter(), _MAX_ELEMENTS, None), None) is not None:
+        return Readable(title, trafilatura.html2txt(tree))
     text = trafilatura.extract(
         tree,
         url=url,
@@ -54,5 +61,5 @@ def readable(body: bytes, media_type: str, charset: str | None, url: str) -> Rea
 def _decoded(body: bytes, charset: str) -> str:
     try:
         return body.decode(charset, errors="replace")
-    except LookupError:
+    except (LookupError, ValueError):  # no charset, or none that takes everything
         return body.decode("utf-8", errors="replace")

@@ -16,7 +16,7 @@ from ccp_core.protocol.tokens import estimate
 from ccp_core.route import Caller, LocalAnswer, RequestRecord
 from ccp_core.server.answer import Answer, CollectedAnswer, StreamedAnswer
 from ccp_core.server.errors import failure_of
-from ccp_core.server.state import GATEWAY, INTERRUPTION, REQUEST_ID, TOKEN_ROUTE
+from ccp_core.server.state import GATEWAY, INTERRUPTION, RECORDED, REQUEST_ID, TOKEN_ROUTE
 from ccp_core.upstream.exchange import Exchange
 from ccp_core.upstream.raw import RawLog
 
@@ -69,6 +69,7 @@ async def _create(request: web.Request, gateway: Gateway) -> web.StreamResponse:
         )
     else:
         answer = CollectedAnswer(grammar)
+    request[RECORDED] = True
     try:
         local = upstream.lane.answer_locally(parsed, route, gateway.settings)
         with request.app[INTERRUPTION].possible():

@@ -10,7 +10,7 @@ import pytest
 from ccp_core.provider import BuildOptions, UpstreamRequest
 
 from .base import Conformance
-from .turns import CONVERSATION, REQUESTS, SAID, TOOLS, UNKNOWN, asked
+from .turns import CONVERSATION, REQUESTS, SAID, TOOLS, UNKNOWN, asked, session
 
 SECRET = "kit-secret-0f8e7d6c5b4a"  # noqa: S105 - a canary
 
@@ -97,6 +97,19 @@ class RequestRules(Conformance):
         assert not lost, f"lost: {lost}"
         if transport == "openai":
             assert "x_unknown_member" not in body, "a chat endpoint refuses what it does not know"
+
+    def test_each_request_of_a_session_begins_like_the_one_before(self, transport: str, model: str) -> None:
+        """Over thirty turns nothing changes of what was sent before, so that the upstream can reuse its cache."""
+        before = None
+        for number, body in enumerate(session(30)):
+            now = self._built(body, transport, model).body
+            if before is not None:
+                for name in ("messages", "system", "tools"):
+                    was, is_now = (orjson.dumps(body.get(name)) for body in (before, now))
+                    assert is_now.startswith(was.removesuffix(b"]")), (
+                        f"turn {number} changed {name} of before"
+                    )
+            before = now
 
     def test_thinking_that_is_off_is_not_asked_for(self, transport: str, model: str) -> None:
         """Switched off by the tier or by the client, thinking is sent as off or as its least, never as on."""

@@ -108,8 +108,10 @@ class Subject:
         base_url: str = "",
     ) -> UpstreamRequest:
         """The upstream request that the lane builds; ``base_url`` is the provider's own unless given."""
-        options = options or BuildOptions()
         lane = self.lane(transport, base_url)
+        options = options or BuildOptions()
+        if options.vision is None:
+            options = evolve(options, vision=lane.provider.card(model).vision)
         return lane.build_request(request, self.route(model, options.thinking), options)
 
     def classify(self, failure: UpstreamFailure, transport: str) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ccp_core.protocol.messages import MessagesRequest
@@ -109,6 +109,42 @@ UNKNOWN: dict[str, Any] = {
     ],
 }
 """The same with members, blocks, tools and roles that nobody knows."""
+
+PNG = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aW1hZ2U="}}
+PDF = {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="}}
+
+
+def session(turns: int) -> Iterator[dict[str, Any]]:
+    """The requests of one conversation, whose history has whatever Claude Code sends: reminders as messages of the
+    system, calls with one id, broken arguments, images and documents, loaded tools, thinking of other providers."""
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": [{"type": "text", "text": "Do it."}]},
+        {"role": "system", "content": "The tools are these."},
+    ]
+    results: list[Any] = [
+        "done",
+        [{"type": "text", "text": "seen"}, PNG],
+        [{"type": "tool_reference", "tool_name": "Grep"}],
+        [{"type": "text", "text": "read"}, PDF],
+        [],
+    ]
+    for number in range(turns):
+        yield {**CONVERSATION, "messages": list(messages)}
+        id = f"functions.Read:{number % 4}"
+        broken = {"__unparsedToolInput": {"raw": '{"file_path": ', "len": 14}}
+        call = {"type": "tool_use", "id": id, "name": "Read", "input": {"file_path": f"/{number}"}}
+        said: list[dict[str, Any]] = [
+            {"type": "thinking", "thinking": f"Thought {number}.", "signature": "ccp1.elsewhere.c2ln"},
+            {"type": "text", "text": "" if number % 3 else "Reading."},
+            {**call, "input": broken} if number % 5 == 3 else call,
+        ]
+        result = {"type": "tool_result", "tool_use_id": id, "content": results[number % len(results)]}
+        messages += [{"role": "assistant", "content": said}, {"role": "user", "content": [result]}]
+        if number % 4 == 1:
+            messages.append({"role": "system", "content": "The task tools have not been used."})
+        if number % 6 == 2:
+            messages.append({"role": "user", "content": [PNG, {"type": "text", "text": "Like this."}]})
+
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "a first turn": TURN,

@@ -34,11 +34,11 @@ SPEC = ProviderSpec(
     env_prefixes=("DEEPSEEK",),
     auth="both",  # the Messages endpoint documents x-api-key, everything else reads Authorization
     models_paths=("../models",),
+    vision=lambda model: False,  # a few newer ones may; the settings can say so
     keys_url="https://platform.deepseek.com/api_keys",
     dialects={
         "anthropic": MessagesDialect(
             path="/v1/messages",
-            assume_vision=False,
             flat_results=True,
             thinking=frozenset({"enabled", "disabled"}),
             thinks_unasked=True,

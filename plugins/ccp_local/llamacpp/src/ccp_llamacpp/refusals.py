@@ -15,7 +15,7 @@ from ccp_core.errors import Adjustment, UpstreamFailure, Verdict, VerdictKind
 from ccp_core.hookspecs import hookimpl
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.schema_edit import plain
-from ccp_core.provider import BuildOptions, UpstreamRequest
+from ccp_core.provider import IMAGES, BuildOptions, UpstreamRequest
 
 PLAIN_SCHEMAS = "tools.grammar"
 """In ``BuildOptions.omit``: schemas keep what guides the model, and nothing that constrains a grammar."""
@@ -36,7 +36,7 @@ def ccp_classify_error(failure: UpstreamFailure) -> Verdict | None:
     if _GRAMMAR.search(text):
         omit = {PLAIN_SCHEMAS} if body.get("tools") else set()
     elif _NO_IMAGES in text:
-        omit = {"messages.image", "messages.content.image_url"}
+        omit = {IMAGES}
     elif failure.status == 500 and _TEMPLATE.search(text):
         omit = set()
     else:

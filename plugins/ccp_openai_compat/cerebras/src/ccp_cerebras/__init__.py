@@ -27,11 +27,15 @@ def dialect(model: str) -> ChatDialect:
     """What Cerebras takes for a model."""
     return ChatDialect(
         max_tokens_field="max_completion_tokens",
-        images=not re.search("gpt-oss|glm|llama", model),
         reasoning=reasoning,
         replay="reasoning",
         replay_turns="all" if "glm" in model else "tool_calls",
     )
+
+
+def vision(model: str) -> bool | None:
+    """The families of which it is known that they read text only."""
+    return False if re.search("gpt-oss|glm|llama", model) else None
 
 
 SPEC = ProviderSpec(
@@ -43,6 +47,7 @@ SPEC = ProviderSpec(
     keys_url="https://cloud.cerebras.ai",
     models_paths=("/models", "/models?format=openrouter"),  # the second one tells of windows and abilities
     default_max_tokens=16384,  # the rate is charged with what an answer may have, not with what it has
+    vision=vision,
     dialects={"openai": dialect},
 )
 

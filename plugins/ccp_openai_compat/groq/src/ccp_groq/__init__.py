@@ -9,7 +9,7 @@ from ccp_core.hookspecs import hookimpl
 from ccp_core.host import ProviderRegistrar
 from ccp_core.provider import BuildOptions, ModelCard, Provider, ProviderSpec, UpstreamRequest
 from ccp_groq.errors import classify
-from ccp_groq.models import dialect, is_for_chat
+from ccp_groq.models import dialect, is_for_chat, vision
 
 _UNCHECKED = "disable_tool_validation"
 
@@ -21,6 +21,7 @@ SPEC = ProviderSpec(
     env_prefixes=("GROQ",),
     keys_url="https://console.groq.com/keys",
     default_max_tokens=16384,  # the rate is charged with what an answer may have, not with what it has
+    vision=vision,
     dialects={"openai": dialect},
 )
 

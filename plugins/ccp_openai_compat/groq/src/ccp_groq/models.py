@@ -21,7 +21,6 @@ def dialect(model: str) -> ChatDialect:
         max_tokens_field="max_completion_tokens",
         omit=frozenset({"stream_options"}),  # it counts without being asked
         empty_content="",  # nulls in messages may be refused
-        images=not _TEXT_ONLY.search(model),
         reasoning=reasoning,
         replay="reasoning",
     )
@@ -35,6 +34,11 @@ def reasoning(wish: ReasoningWish) -> Mapping[str, Any]:
         return {}
     switch = _EFFORT_OR_OFF if "qwen3.8" in wish.model else _OFF
     return {**switch(wish), "reasoning_format": "parsed"}  # unless asked, thinking may come as text
+
+
+def vision(model: str) -> bool | None:
+    """The families of which it is known that they read text only."""
+    return False if _TEXT_ONLY.search(model) else None
 
 
 def is_for_chat(model: str) -> bool:

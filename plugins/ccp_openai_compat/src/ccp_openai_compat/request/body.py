@@ -19,8 +19,6 @@ from ccp_openai_compat.reasoning import ReasoningWish
 from ccp_openai_compat.request.messages import Conversation
 from ccp_openai_compat.request.tools import DeclaredTool, Toolset, declare, tool_choice
 
-IMAGES = "messages.content.image_url"
-"""In ``BuildOptions.omit``: the model refused images, so placeholders stand for them."""
 FILES = "messages.content.file"
 """In ``BuildOptions.omit``: the model refused PDF documents."""
 
@@ -84,7 +82,7 @@ def build_request(
         provider.id,
         dialect,
         toolset,
-        vision=dialect.images and options.vision is not False and IMAGES not in options.omit,
+        vision=options.vision is not False,
         pdf=dialect.pdf and FILES not in options.omit,
         thinking=draft.thinks,
     )
