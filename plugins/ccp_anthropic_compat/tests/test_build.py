@@ -405,6 +405,8 @@ RESULTS: list[tuple[str, MessagesDialect | None, Json, list[Json]]] = [
     ("a loaded tool", None, result([{"type": "tool_reference", "tool_name": "Grep"}]),
      [result([text("The tool Grep is loaded and can be called now.")])]),
     ("empty text", None, result([text(""), text("a")]), [result([text("a")])]),
+    ("text that is none", None, result([{"type": "text", "text": [1]}, text("a")], is_error=True),
+     [result([text("Error: a")])]),
     ("a string", MessagesDialect(flat_results=True), result([text("a"), IMAGE, text("b")]),
      [result("a\n[image below]\nb"), IMAGE]),
     ("a string and no eyes", MessagesDialect(flat_results=True, assume_vision=False), result([IMAGE]),

@@ -350,6 +350,12 @@ def test_a_placeholder_for_missing_thinking(chat_with: Any) -> None:
     assert always.messages(*history, thinking={"type": "disabled"}) == on
 
 
+def test_thinking_that_is_no_text_stays_away(chat: Any) -> None:
+    odd = {"type": "thinking", "thinking": {"a": 1}, "signature": "ccp1.acme."}
+    [_, message, _] = chat.messages(HI, assistant(odd, use()), user(result("x")))
+    assert message == {"role": "assistant", "content": None, "tool_calls": [called()]}
+
+
 def test_thinking_that_was_refused_stays_away(chat: Any) -> None:
     """After a 400 that named the field."""
     history = [HI, assistant(thinking("hm"), use()), user(result("x"))]
