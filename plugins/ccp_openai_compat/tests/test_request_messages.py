@@ -88,7 +88,7 @@ CASES: list[tuple[str, list[Any], list[Any]]] = [
         [
             HI_SENT,
             {"role": "assistant", "content": None, "tool_calls": [called()]},
-            {"role": "tool", "tool_call_id": "c1", "content": "Error: [no result: interrupted]"},
+            {"role": "tool", "tool_call_id": "c1", "content": "[no result: interrupted]"},
             {"role": "user", "content": "stop"},
         ],
     ),
