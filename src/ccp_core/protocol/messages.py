@@ -118,7 +118,8 @@ def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
         ):
             raise InvalidRequest(f"{name}: must be {wanted}, not {_json_type(value)}")
     for name in ("thinking", "tool_choice"):
-        _check_type(name, body.get(name) or {})
+        if fault := _fault(body.get(name) or {}):
+            raise InvalidRequest(f"{name}.{fault}")
     messages = body["messages"]
     if not isinstance(messages, list):
         raise InvalidRequest(f"messages: must be a list, not {_json_type(messages)}")
@@ -164,23 +165,21 @@ def _check_message(where: str, message: Any) -> None:
     for number, block in enumerate(content):
         if not isinstance(block, dict):
             raise InvalidRequest(f"{where}.content.{number}: must be an object, not {_json_type(block)}")
-        _check_block(f"{where}.content.{number}", block)
+        if fault := _fault(block):
+            raise InvalidRequest(f"{where}.content.{number}.{fault}")
 
 
-def _check_block(where: str, block: Json) -> None:
-    """Check what the meaning of a block hangs on, also of those inside a tool's result."""
-    _check_type(where, block)
-    if isinstance(source := block.get("source"), dict):
-        _check_type(f"{where}.source", source)
+def _fault(block: Json) -> str:
+    """What is wrong with the types on which the meaning of a block hangs, also of those in a tool's result."""
+    if not isinstance(kind := block.get("type", ""), str):
+        return f"type: must be a string, not {_json_type(kind)}"
+    if isinstance(source := block.get("source"), dict) and (fault := _fault(source)):
+        return f"source.{fault}"
     if isinstance(content := block.get("content"), list):
         for number, part in enumerate(content):
-            if isinstance(part, dict):
-                _check_block(f"{where}.content.{number}", part)
-
-
-def _check_type(where: str, value: Json) -> None:
-    if not isinstance(value.get("type", ""), str):
-        raise InvalidRequest(f"{where}.type: must be a string, not {_json_type(value['type'])}")
+            if isinstance(part, dict) and (fault := _fault(part)):
+                return f"content.{number}.{fault}"
+    return ""
 
 
 def _json_type(value: object) -> str:
