@@ -38,11 +38,6 @@ async def test_the_demo_model_is_never_chosen_when_a_model_is_configured(fake_up
     assert reply.json["content"][0]["text"] == "real"
 
 
-def asked_with(block: dict) -> bytes:
-    """A request whose only message holds ``block``."""
-    return orjson.dumps({**TURN, "messages": [{"role": "user", "content": [block]}]})
-
-
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -60,11 +55,9 @@ def asked_with(block: dict) -> bytes:
         (orjson.dumps({**TURN, "tools": {"a": 1}}), "tools: must be a list"),
         (orjson.dumps({**TURN, "thinking": {"type": []}}), "thinking.type: must be a string, not a list"),
         (orjson.dumps({**TURN, "tool_choice": {"type": 1}}), "tool_choice.type: must be a string"),
-        (asked_with({"type": {}}), "messages.0.content.0.type: must be a string, not an object"),
-        (asked_with({"type": "image", "source": {"type": []}}), "messages.0.content.0.source.type"),
         (
-            asked_with({"type": "tool_result", "tool_use_id": "a", "content": [{"type": None}]}),
-            "messages.0.content.0.content.0.type: must be a string, not null",
+            orjson.dumps({**TURN, "messages": [{"role": "user", "content": [{"type": {}}]}]}),
+            "messages.0.content.0.type: must be a string, not an object",
         ),
     ],
 )

@@ -369,6 +369,8 @@ BLOCKS: list[tuple[str, MessagesDialect | None, Json, Json, Json]] = [
     ("a linked image", None, {}, LINKED, LINKED),
     ("a linked image where only data is taken", MessagesDialect(images=frozenset({"base64"})), {}, LINKED,
      text("[image http://x/y.png omitted: it can only be given as data]")),
+    ("an image of a kind that is no word", None, {}, {"type": "image", "source": {"type": []}},
+     text("[image  omitted: it can only be given as data]")),
     ("a text document", None, {}, NOTES, text('<document title="notes">\nabc\n</document>')),
     ("a PDF", None, {}, PDF, NO_PDF),
     ("a PDF where it is taken", WITH_DOCUMENTS, {}, PDF, PDF),

@@ -82,6 +82,7 @@ class MessagesRequest:
 
 
 _OBJECTS = frozenset({dict})
+_STRINGS = frozenset({str})
 
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "model": ((str,), "a string"),
@@ -118,8 +119,7 @@ def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
         ):
             raise InvalidRequest(f"{name}: must be {wanted}, not {_json_type(value)}")
     for name in ("thinking", "tool_choice"):
-        if fault := _fault(body.get(name) or {}):
-            raise InvalidRequest(f"{name}.{fault}")
+        _check_type(name, body.get(name) or {})
     messages = body["messages"]
     if not isinstance(messages, list):
         raise InvalidRequest(f"messages: must be a list, not {_json_type(messages)}")
@@ -128,7 +128,11 @@ def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
     for index, message in enumerate(messages):
         if type(message) is dict and type(message.get("role")) is str:
             content = message.get("content")
-            if type(content) is str or (type(content) is list and _OBJECTS.issuperset(map(type, content))):
+            if type(content) is str or (
+                type(content) is list
+                and _OBJECTS.issuperset(map(type, content))
+                and _STRINGS.issuperset([type(block.get("type")) for block in content])
+            ):
                 continue  # nearly all of them; what is wrong with another is found out slowly
         _check_message(f"messages.{index}", message)
     for index, tool in enumerate(body.get("tools") or ()):
@@ -165,21 +169,12 @@ def _check_message(where: str, message: Any) -> None:
     for number, block in enumerate(content):
         if not isinstance(block, dict):
             raise InvalidRequest(f"{where}.content.{number}: must be an object, not {_json_type(block)}")
-        if fault := _fault(block):
-            raise InvalidRequest(f"{where}.content.{number}.{fault}")
+        _check_type(f"{where}.content.{number}", block)
 
 
-def _fault(block: Json) -> str:
-    """What is wrong with the types on which the meaning of a block hangs, also of those in a tool's result."""
-    if not isinstance(kind := block.get("type", ""), str):
-        return f"type: must be a string, not {_json_type(kind)}"
-    if isinstance(source := block.get("source"), dict) and (fault := _fault(source)):
-        return f"source.{fault}"
-    if isinstance(content := block.get("content"), list):
-        for number, part in enumerate(content):
-            if isinstance(part, dict) and (fault := _fault(part)):
-                return f"content.{number}.{fault}"
-    return ""
+def _check_type(where: str, value: Json) -> None:
+    if not isinstance(value.get("type", ""), str):
+        raise InvalidRequest(f"{where}.type: must be a string, not {_json_type(value['type'])}")
 
 
 def _json_type(value: object) -> str:

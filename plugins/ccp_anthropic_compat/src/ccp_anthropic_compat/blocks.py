@@ -104,7 +104,7 @@ class BlockConversion:
         if self.dialect.blocks is None:
             return self._unmarked(block)
         source = block.get("source")
-        kind = source.get("type") if isinstance(source, dict) else None
+        kind = str(source.get("type")) if isinstance(source, dict) else None
         if kind in self.dialect.images:
             return self._trimmed(block, "image")
         self.notes[f"images given as {kind} were left out"] = None
