@@ -160,7 +160,8 @@ class PluginHost:
         self, name: str, distribution: str, version: str, error: BaseException, group: str = ENTRY_POINT_GROUP
     ) -> None:
         """Note that a plugin is left out."""
-        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        said = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        reason = " ".join(said.split())
         self.broken.append(
             BrokenPlugin(name=name, distribution=distribution, version=version, reason=reason, group=group)
         )

@@ -173,12 +173,14 @@ def test_a_plugin_that_cannot_be_imported_is_reported_and_the_others_are_loaded(
             FakeEntryPoint(name="broken", result=ImportError("no module named x")),
             FakeEntryPoint(name="alpha", result=ProviderPlugin()),
             FakeEntryPoint(name="odd", result=Misspelt()),
+            FakeEntryPoint(name="wordy", result=ValueError("a table\nneeds one line")),
         ]
     )
     assert list(host.providers) == ["alpha"]
     assert [(b.name, b.reason) for b in host.broken] == [
         ("broken", "ImportError: no module named x"),
         ("odd", "there is no hook 'ccp_bild_request'; did you mean ccp_build_request?"),
+        ("wordy", "ValueError: a table needs one line"),
     ]
 
 

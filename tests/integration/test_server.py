@@ -53,6 +53,12 @@ async def test_the_demo_model_is_never_chosen_when_a_model_is_configured(fake_up
         (orjson.dumps({**TURN, "max_tokens": "many"}), "max_tokens: must be a whole number"),
         (orjson.dumps({**TURN, "stream": "yes"}), "stream: must be true or false"),
         (orjson.dumps({**TURN, "tools": {"a": 1}}), "tools: must be a list"),
+        (orjson.dumps({**TURN, "thinking": {"type": []}}), "thinking.type: must be a string, not a list"),
+        (orjson.dumps({**TURN, "tool_choice": {"type": 1}}), "tool_choice.type: must be a string"),
+        (
+            orjson.dumps({**TURN, "messages": [{"role": "user", "content": [{"type": {}}]}]}),
+            "messages.0.content.0.type: must be a string, not an object",
+        ),
     ],
 )
 async def test_a_request_that_cannot_be_understood_gets_a_400_that_names_the_field(body, words, start_proxy):

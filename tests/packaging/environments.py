@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-SECONDS = 120
+SECONDS = 600
+"""That one step may take: what the network brings is slow on a busy machine."""
 
 
 class Failed(Exception):
@@ -132,15 +133,18 @@ def pip(*arguments: str | Path) -> None:
 def _run(
     command: list[str], *, status: int = 0, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> str:
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{' '.join(command[:4])} … did not end within {SECONDS} s") from None
     if done.returncode != status:
         raise Failed(f"{' '.join(command[:4])} … ended with {done.returncode}, not {status}:\n{done.stdout}")
     return done.stdout

@@ -48,7 +48,7 @@ def reminder(value: str) -> Json:
     return text(f"<system-reminder>\n{value}\n</system-reminder>")
 
 
-MADE_UP = {"type": "tool_result", "tool_use_id": "a", "content": "[no result: interrupted]", "is_error": True}
+MADE_UP = {"type": "tool_result", "tool_use_id": "a", "content": "[no result: interrupted]"}
 
 CASES: dict[str, tuple[list[Json], list[Json]]] = {
     "a string becomes one text block": ([user("hi")], [user(text("hi"))]),

@@ -101,6 +101,18 @@ def test_a_reference_that_leads_nowhere_allows_anything(reference: str) -> None:
     assert inlined(schema)["properties"]["a"] == {}
 
 
+@pytest.mark.timeout(5)
+def test_a_schema_that_would_grow_without_bound_does_not() -> None:
+    """Definitions that hold each other can stand for more than there is memory; what is too much allows anything."""
+    doubling: dict[str, Any] = {
+        f"d{i}": {"prefixItems": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)
+    }
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": doubling}
+    assert len(str(inlined(schema))) < 100_000
+    mutual = {f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{j}"} for j in range(20)]} for i in range(20)}
+    assert plain({"anyOf": [{"$ref": "#/$defs/d0"}], "$defs": mutual}) == {}
+
+
 def test_the_plain_schema_has_what_guides_a_model() -> None:
     """Types, names, descriptions, enumerations: nothing that a grammar could choke on."""
     assert plain(SCHEMA) == {

@@ -81,7 +81,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
 @pytest.fixture(scope="session")
 def tool_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
     """A server with a chat template that knows tools."""
-    template = Path(_place("CCP_LLAMA_TEMPLATES")) / "meetkai-functionary-medium-v3.2.jinja"
-    log = tmp_path_factory.mktemp("llama_tools") / "server.log"
-    with llama_server(log, "--chat-template-file", str(template)) as running:
+    with _server_with("meetkai-functionary-medium-v3.2.jinja", tmp_path_factory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chatml_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
+    """A server with a template that shows tools to the model in the way of most."""
+    with _server_with("Qwen-Qwen2.5-7B-Instruct.jinja", tmp_path_factory) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _server_with(template: str, folders: pytest.TempPathFactory) -> Iterator[LlamaServer]:
+    file = Path(_place("CCP_LLAMA_TEMPLATES")) / template
+    with llama_server(folders.mktemp("llama") / "server.log", "--chat-template-file", str(file)) as running:
         yield running

@@ -36,6 +36,7 @@ DELTA = st.one_of(
     st.fixed_dictionaries({"type": st.just("thinking_delta"), "thinking": TEXT}),
     st.fixed_dictionaries({"type": st.just("input_json_delta"), "partial_json": JSON_TEXT}),
     st.fixed_dictionaries({"type": st.just("signature_delta"), "signature": ODD}),
+    st.fixed_dictionaries({"type": ODD}),
     ODD,
 )
 USAGE = st.one_of(

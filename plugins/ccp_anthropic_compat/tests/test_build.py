@@ -245,6 +245,22 @@ def test_thinking_is_switched_off_by_the_members_that_do_it(build: Build) -> Non
     assert "output_config" not in body
 
 
+def test_edits_of_thinking_go_with_it(build: Build) -> None:
+    """Anthropic refuses to clear thinking where there is none; edits of other things stay."""
+    thinking, tools = {"type": "clear_thinking_20251015", "keep": "all"}, {"type": "clear_tool_uses_20250919"}
+    for edits, left in (([thinking], None), ([thinking, tools], {"edits": [tools]}), (7, {"edits": 7})):
+        body = client_body(context_management={"edits": edits}, thinking={"type": "adaptive"})
+        assert build(body, ALL).body["context_management"] == body["context_management"]
+        assert build(body, ALL, thinking=False).body.get("context_management") == left
+
+
+def test_an_effort_that_stands_for_off_and_a_format_go_together(build: Build) -> None:
+    dialect = MessagesDialect(output_format=True, thinking_off={"output_config": {"effort": "low"}})
+    wanted = {"format": {"type": "json_schema", "schema": {"title": "T"}}}
+    body = client_body(output_config={"effort": "high", **wanted})
+    assert build(body, dialect, thinking=False).body["output_config"] == {"effort": "low", **wanted}
+
+
 @pytest.mark.parametrize(
     ("efforts", "wanted"), [({}, {"effort": "xhigh"}), ({"xhigh": "high"}, {"effort": "high"}), (None, None)]
 )
@@ -350,6 +366,8 @@ BLOCKS: list[tuple[str, MessagesDialect | None, Json, Json, Json]] = [
     ("a linked image", None, {}, LINKED, LINKED),
     ("a linked image where only data is taken", MessagesDialect(images=frozenset({"base64"})), {}, LINKED,
      text("[image http://x/y.png omitted: it can only be given as data]")),
+    ("an image of a kind that is no word", None, {}, {"type": "image", "source": {"type": []}},
+     text("[image  omitted: it can only be given as data]")),
     ("a text document", None, {}, NOTES, text('<document title="notes">\nabc\n</document>')),
     ("a PDF", None, {}, PDF, NO_PDF),
     ("a PDF where it is taken", WITH_DOCUMENTS, {}, PDF, PDF),
@@ -402,6 +420,8 @@ RESULTS: list[tuple[str, MessagesDialect | None, Json, list[Json]]] = [
     ("a loaded tool", None, result([{"type": "tool_reference", "tool_name": "Grep"}]),
      [result([text("The tool Grep is loaded and can be called now.")])]),
     ("empty text", None, result([text(""), text("a")]), [result([text("a")])]),
+    ("text that is none", None, result([{"type": "text", "text": [1]}, text("a")], is_error=True),
+     [result([text("Error: a")])]),
     ("a string", MessagesDialect(flat_results=True), result([text("a"), IMAGE, text("b")]),
      [result("a\n[image below]\nb"), IMAGE]),
 ]  # fmt: skip
@@ -413,6 +433,12 @@ def test_tool_results(name: str, dialect: Any, block: Json, wanted: list[Json], 
     assert messages(build, user(text("a")), assistant(call()), user(block), dialect=dialect)[2] == user(
         *wanted
     )
+
+
+def test_a_result_that_never_came_is_made_up_in_words_alone(build: Build) -> None:
+    """Also for an endpoint that knows no ``is_error``."""
+    made_up = result("[no result: interrupted]")
+    assert messages(build, user(text("a")), assistant(call()), user(text("b")))[2] == user(made_up, text("b"))
 
 
 OWN, OTHER, NATIVE, NONE = sign("acme", "sig"), sign("other", "sig"), "EqQBCk", ""

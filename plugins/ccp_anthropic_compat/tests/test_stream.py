@@ -63,6 +63,7 @@ TEXTS: list[tuple[str, bytes, str]] = [
     ("no index", bare("Hi", ""), "Hi"),
     ("an index that is null", bare("Hi", '"index":null,'), "Hi"),
     ("deltas of a type that nobody knows", text("Hi") + delta(0, type="new_delta", new=1), "Hi"),
+    ("deltas whose type is no word", text("Hi") + delta(0, type=[]) + delta(0, type=None) + delta(0), "Hi"),
     ("events of a type that nobody knows", named_frame({"type": "new_event"}) + text("Hi"), "Hi"),
     ("null text", delta(0, type="text_delta", text=None) + text("Hi"), "Hi"),
     ("a delta that is null", raw('{"type":"content_block_delta","index":0,"delta":null}') + text("Hi"), "Hi"),

@@ -88,7 +88,7 @@ CASES: list[tuple[str, list[Any], list[Any]]] = [
         [
             HI_SENT,
             {"role": "assistant", "content": None, "tool_calls": [called()]},
-            {"role": "tool", "tool_call_id": "c1", "content": "Error: [no result: interrupted]"},
+            {"role": "tool", "tool_call_id": "c1", "content": "[no result: interrupted]"},
             {"role": "user", "content": "stop"},
         ],
     ),
@@ -340,6 +340,12 @@ def test_a_placeholder_for_missing_thinking(chat_with: Any) -> None:
     assert all("reasoning_content" not in message for message in off)
     always = chat_with(replay_placeholder=" ", always_thinks=True)
     assert always.messages(*history, thinking={"type": "disabled"}) == on
+
+
+def test_thinking_that_is_no_text_stays_away(chat: Any) -> None:
+    odd = {"type": "thinking", "thinking": {"a": 1}, "signature": "ccp1.acme."}
+    [_, message, _] = chat.messages(HI, assistant(odd, use()), user(result("x")))
+    assert message == {"role": "assistant", "content": None, "tool_calls": [called()]}
 
 
 def test_thinking_that_was_refused_stays_away(chat: Any) -> None:

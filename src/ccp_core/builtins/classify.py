@@ -48,6 +48,15 @@ _STATUS_OF_TYPE = {
 }
 """An error inside a 200 stream has no status; its type says which one it would have had."""
 
+_STATUS_OF_WORDS = (
+    (words.BILLING, 402),
+    (words.RATE, 429),
+    (words.FILTERED, 400),
+    (words.MODEL_MISSING, 404),
+    (words.BAD_KEY, 401),
+)
+"""The same by what it says, where its type says nothing."""
+
 
 @hookimpl(trylast=True)
 def ccp_classify_error(provider: Provider, failure: UpstreamFailure) -> Verdict:
@@ -169,6 +178,4 @@ def _status(failure: UpstreamFailure) -> int:
     for name in (error.type, error.code):
         if name in _STATUS_OF_TYPE:
             return _STATUS_OF_TYPE[name]
-    if words.BILLING.search(error.text):
-        return 402
-    return 429 if words.RATE.search(error.text) else 500
+    return next((status for pattern, status in _STATUS_OF_WORDS if pattern.search(error.text)), 500)

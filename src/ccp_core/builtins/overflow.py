@@ -106,7 +106,9 @@ def detect_overflow(error: UpstreamErrorFields) -> Overflow | None:
     if error.code.lower() in _CODES or error.type.lower() in _CODES or _WORDS.search(text):
         prompt = _integer(error.raw, "n_prompt_tokens") or _first(_PROMPT, text)
         window = _integer(error.raw, "n_ctx") or _first(_WINDOW, text)
-        return Overflow(prompt, window, prompt is None and _OR_ANSWER.search(text) is not None)
+        return Overflow(
+            prompt, window, prompt is None and _OR_ANSWER.search(error.message.lower()) is not None
+        )
     return None
 
 

@@ -17,7 +17,7 @@ Rules, in the order in which they matter to the client:
 9. Every tool use has an id of its own: the client drops a second call with the same one.
 10. One ``message_delta`` with integer counts, one ``message_stop``, nothing afterwards.
 
-A block that an upstream closes late (llama.cpp ends all blocks together) is closed by rule 5; what comes late for it is
+A block that an upstream closes late (some end all blocks together) is closed by rule 5; what comes late for it is
 dropped when it is empty and reopened as a new block when it is not.
 """
 

@@ -199,12 +199,7 @@ class _History:
                 if unique != given:
                     answer = {**answer, "tool_use_id": unique}
             else:
-                answer = {
-                    "type": "tool_result",
-                    "tool_use_id": unique,
-                    "content": NO_RESULT,
-                    "is_error": True,
-                }
+                answer = {"type": "tool_result", "tool_use_id": unique, "content": NO_RESULT}
                 self._note("tool uses without a result got one that says so")
             answers.append(answer)
         for result in itertools.chain.from_iterable(results.values()):

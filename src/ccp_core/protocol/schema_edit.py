@@ -5,6 +5,7 @@ Nothing here changes its argument; what is unknown stays as it is, except where 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternPropertie
 LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems", "items"})
 """Members that are lists of schemas."""
 _DEPTH = 8
+_INLINED = 1000
+"""References of one schema: definitions that hold each other could stand for more than there is memory."""
 
 
 def each(schema: Schema, change: Callable[[Json], Json]) -> Json:
@@ -44,6 +47,7 @@ def without_booleans(schema: Schema) -> Json:
 
 def inlined(schema: Schema) -> Json:
     """``schema`` with what its local references stand for in their place; what holds itself ends in ``{}``."""
+    left = itertools.count(_INLINED, -1)
 
     def inline(inner: Any, entered: frozenset[str]) -> Any:
         if not isinstance(inner, Mapping):
@@ -51,7 +55,7 @@ def inlined(schema: Schema) -> Json:
         reference = inner.get("$ref")
         if isinstance(reference, str):
             target = resolve(reference, schema)
-            if reference in entered or not isinstance(target, Mapping):
+            if reference in entered or not isinstance(target, Mapping) or next(left) <= 0:
                 return {}
             beside = {name: value for name, value in inner.items() if name != "$ref"}
             return inline({**target, **beside}, entered | {reference})

@@ -22,15 +22,17 @@ class Unfit(ValueError):
     """A value that the schema does not allow and that cannot be converted."""
 
 
-def variants(schema: Any, root: Schema, seen: frozenset[str] = frozenset()) -> Iterator[Schema]:
-    """The alternatives of a schema: the branches of its unions, references followed."""
+def variants(schema: Any, root: Schema, seen: set[str] | None = None) -> Iterator[Schema]:
+    """The alternatives of a schema: the branches of its unions, each reference followed once."""
+    seen = set() if seen is None else seen
     if not isinstance(schema, Mapping):
         yield _ANY
         return
     reference = schema.get("$ref")
     if isinstance(reference, str):
-        if reference not in seen:  # a reference back to itself adds no alternative
-            yield from variants(resolve(reference, root), root, seen | {reference})
+        if reference not in seen:
+            seen.add(reference)
+            yield from variants(resolve(reference, root), root, seen)
         return
     for union in ("anyOf", "oneOf"):
         branches = schema.get(union)

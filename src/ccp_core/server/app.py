@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import structlog
 from aiohttp import web
 
 from ccp_core.config.validators import is_loopback
@@ -23,6 +24,8 @@ from ccp_core.server.state import (
     GatewayHolder,
     Interruption,
 )
+
+log = structlog.get_logger("ccp.server")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -74,7 +74,9 @@ def build_request(
     body.update(_plain_members(request, dialect))
     body.update(thinking.members)
     if config := _output_config(request, dialect, thinking):
-        body["output_config"] = config
+        body["output_config"] = {**body.get("output_config", {}), **config}
+    if not thinking.is_on:
+        body = with_value(body, "context_management.edits", _edits_without_thinking)
     if system := _system(request, dialect):
         body["system"] = system
     body.update(tool_members(request.tools, request.body.get("tool_choice"), dialect, notes))
@@ -139,6 +141,17 @@ def _plain_members(request: MessagesRequest, dialect: MessagesDialect) -> Json:
             or (dialect.other_fields and name not in ANTHROPIC_FIELDS and name not in PLAIN_FIELDS)
         )
     }
+
+
+def _edits_without_thinking(edits: Any) -> Any:
+    """Those that Anthropic accepts where there is no thinking to clear; None when none is left."""
+    if not isinstance(edits, list):
+        return edits
+    return [
+        edit
+        for edit in edits
+        if not (isinstance(edit, dict) and str(edit.get("type")).startswith("clear_thinking"))
+    ] or None
 
 
 def _output_config(request: MessagesRequest, dialect: MessagesDialect, thinking: Thinking) -> Json:

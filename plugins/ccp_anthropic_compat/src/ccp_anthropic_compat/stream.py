@@ -90,7 +90,8 @@ class MessagesStream:
             if type(payload) is not dict:
                 continue
             delta = payload.get("delta")
-            if type(delta) is dict and (kind := _DELTAS.get(delta.get("type", ""))) is not None:
+            if type(delta) is dict and type(kind := delta.get("type")) is str and kind in _DELTAS:
+                kind = _DELTAS[kind]
                 piece = delta.get(kind)
                 if not piece:
                     continue
@@ -198,7 +199,9 @@ class MessagesStream:
         self._out.append(BlockStop(index))
 
     def _other_delta(self, index: int, delta: Json) -> None:
-        kind = delta.get("type")
+        kind = _string(delta.get("type"))
+        if not kind:
+            return
         if kind == "citations_delta":
             if isinstance(delta.get("citation"), dict):
                 self._flush_text()

@@ -147,6 +147,16 @@ SCHEMAS: list[tuple[str, Any, Any]] = [
         {"type": "object", "properties": {"a": {"type": "array", "items": [STRING, STRING]}, "b": True}},
         {"type": "object", "properties": {"a": {"type": "array", "prefixItems": [STRING, STRING]}, "b": {}}},
     ),
+    (
+        "a root that stands for itself",
+        {"$ref": "#"},
+        {"type": "object", "properties": {}, "required": []},
+    ),
+    (
+        "members that are no schema",
+        {"anyOf": [{"properties": ["a"], "required": 1}], "properties": ["b"]},
+        {"type": "object", "properties": {}, "required": []},
+    ),
 ]
 
 

@@ -28,14 +28,19 @@ def adapt(schema: Json) -> Json:
 def _object(schema: Json) -> Json:
     """The root, as an object without a union."""
     root = {name: value for name, value in schema.items() if name not in _NOT_AT_ROOT}
-    properties = dict(schema.get("properties") or {})
+    properties = _properties(schema)
     if len(root) < len(schema):
-        branches = list(variants(schema, schema))
+        branches = list(variants(schema, schema)) or [{}]
         for branch in branches:
-            properties = {**(branch.get("properties") or {}), **properties}
+            properties = {**_properties(branch), **properties}
         required = set.intersection(*(set(_required(branch)) for branch in branches)) | set(_required(schema))
         root["required"] = [name for name in properties if name in required]
     return {**root, "type": "object", "properties": properties}
+
+
+def _properties(schema: Any) -> Json:
+    properties = schema.get("properties")
+    return dict(properties) if isinstance(properties, dict) else {}
 
 
 def _required(schema: Any) -> list[str]:

@@ -100,7 +100,7 @@ class Conversation:
         foreign: list[str] = []
         for block in thoughts:
             origin = thinking_origin(block, self.provider_id)
-            if text := block.get("thinking"):
+            if (text := block.get("thinking")) and isinstance(text, str):
                 (own if origin.kind in ("own", "unsigned") else foreign).append(text)
             if where == "as_received" and origin.kind == "own" and origin.signature in _FIELDS:
                 where = origin.signature  # type: ignore[assignment]
