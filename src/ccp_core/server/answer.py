@@ -109,7 +109,6 @@ class StreamedAnswer(EventSourceResponse):
         """When the first events went out, on the monotonic clock; None before."""
         self.ended = False
         """Whether the client has been sent the whole answer."""
-        self._writer: AbstractStreamWriter | None = None
         self._headers_at_begin = headers
         self._request = request
         self._loop = asyncio.get_running_loop()
@@ -137,9 +136,9 @@ class StreamedAnswer(EventSourceResponse):
             return self._payload_writer
         self.headers.update(self._headers_at_begin())
         # Past the base class, which would run a task for each answer and set its socket up anew.
-        self._writer = await web.StreamResponse.prepare(self, request)
+        writer = await web.StreamResponse.prepare(self, request)
         self.enable_chunked_encoding()
-        return self._writer
+        return writer
 
     async def send(self, events: Sequence[StreamEvent]) -> None:  # type: ignore[override]
         """Write events, in order, in one write; waits while the client reads slowly. Raises ClientGone."""
@@ -150,8 +149,8 @@ class StreamedAnswer(EventSourceResponse):
             self._last_write = self._last_event = self._loop.time()
             if type(events[-1]) is MessageStop:  # nothing follows: the end leaves in the same write
                 await self._end(encode(events))
-            elif self._writer is not None:
-                await self._writer.write(encode(events))
+            else:
+                await self.write(encode(events))
         except ConnectionError as error:
             raise ClientGone from error
 

@@ -156,7 +156,7 @@ async def _answer_from(local: LocalAnswer, answer: Answer) -> None:
 
 def _finish(record: RequestRecord, answer: StreamedAnswer | CollectedAnswer, started: float) -> None:
     grammar, usage = answer.grammar, answer.grammar.usage
-    if answer.first_sent is not None:
+    if answer.first_sent is not None and not record.answered_locally:
         record.first_token = answer.first_sent - started
     record.duration = time.monotonic() - started
     record.input_tokens = usage.prompt_tokens
