@@ -34,7 +34,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     fake = FakeTime()
     clock = SimpleNamespace(time=fake.time, monotonic=fake.time)
     monkeypatch.setattr("limits.aio.storage.memory.time", clock)
-    monkeypatch.setattr("ccp_core.upstream.storage.time", clock)
+    monkeypatch.setattr("ccp_core.upstream.windows.time", clock)
     return fake
 
 

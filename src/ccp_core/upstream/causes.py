@@ -8,23 +8,24 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from functools import cache
 
 import aiohttp
-from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 from attrs import frozen
 
 from ccp_core.errors import Cause
 from ccp_core.upstream.proxies import UnusableProxy, WebProxy
 
-NETWORK_ERRORS = (
-    aiohttp.ClientError,
-    ProxyError,
-    ProxyConnectionError,
-    ProxyTimeoutError,
-    UnusableProxy,
-    OSError,
-)
-"""What may be raised while a request is sent and its answer is read."""
+
+@cache
+def network_errors() -> tuple[type[Exception], ...]:
+    """What may be raised while a request is sent and its answer is read."""
+    # Late: the library takes time to load, and nothing fails at the start.
+    from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
+
+    by_proxies = (ProxyError, ProxyConnectionError, ProxyTimeoutError, UnusableProxy)
+    return (aiohttp.ClientError, *by_proxies, UnusableCertificates, OSError)
+
 
 _NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
@@ -52,6 +53,8 @@ class Way:
 
     def explain(self, error: BaseException) -> tuple[Cause, str]:
         """The cause that ``error`` stands for, and words for people, without credentials."""
+        from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
+
         for inner in _chain(error):
             if isinstance(inner, OSError) and inner.errno in _NO_DESCRIPTOR:
                 return "exhausted", ""

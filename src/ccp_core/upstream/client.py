@@ -12,14 +12,13 @@ from typing import Any
 import aiohttp
 import orjson
 from aiohappyeyeballs import AddrInfoType
-from aiohttp_socks import ProxyConnector
 from yarl import URL
 
 from ccp_core.config.settings import ProviderSettings, TimeoutSettings
 from ccp_core.errors import UpstreamFailure
 from ccp_core.provider import Provider, UpstreamRequest
 from ccp_core.upstream.body import RequestBody
-from ccp_core.upstream.causes import NETWORK_ERRORS, UnusableCertificates, Way
+from ccp_core.upstream.causes import UnusableCertificates, Way, network_errors
 from ccp_core.upstream.proxies import WebProxy, proxy_for
 
 MAX_ERROR_BODY = 64 * 1024
@@ -98,7 +97,7 @@ class UpstreamClient:
             async with await self._send("POST", url, headers, orjson.dumps(request.body)) as response:
                 with _told_when_lost(response):
                     yield response
-        except (*NETWORK_ERRORS, UnusableCertificates) as error:
+        except network_errors() as error:
             failure = self._failure(error, url)
             failure.model, failure.request = request.body.get("model", ""), request
             raise AttemptFailed(failure) from error
@@ -124,7 +123,7 @@ class UpstreamClient:
         except orjson.JSONDecodeError as error:
             failure = UpstreamFailure(cause="malformed", url=str(url), body=body[:MAX_ERROR_BODY])
             raise AttemptFailed(failure) from error
-        except (*NETWORK_ERRORS, UnusableCertificates) as error:
+        except network_errors() as error:
             raise AttemptFailed(self._failure(error, url)) from error
 
     async def _send(
@@ -201,6 +200,8 @@ class UpstreamClient:
         }
         self._proxy = proxy_for(self._provider, self._settings, self.url(""))
         if self._proxy is not None and self._proxy.is_socks:
+            from aiohttp_socks import ProxyConnector
+
             # Without the h our side could resolve names. The proxy always does: it may see more than we do, and
             # nobody on the way learns them.
             return ProxyConnector.from_url(self._proxy.connector_url, rdns=True, **options)

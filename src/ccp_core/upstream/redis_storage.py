@@ -21,7 +21,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from ccp_core.errors import VerdictKind
-from ccp_core.upstream.storage import Cooling, Places, ProcessStorage, remaining
+from ccp_core.upstream.storage import Cooling, ProcessStorage
+from ccp_core.upstream.windows import Places, remaining
 
 T = TypeVar("T")
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage as LimitsMemory
-from limits.aio.strategies import MovingWindowRateLimiter
 
 from ccp_core.errors import VerdictKind
+
+if TYPE_CHECKING:
+    from limits.aio.strategies import MovingWindowRateLimiter
 
 _MAX_COOLING = 4096
 
@@ -67,34 +68,17 @@ def open_storage(uri: str) -> Storage:
     return RedisStorage(uri)
 
 
-class Places(RateLimitItemPerSecond):
-    """``rate`` places in ``window`` seconds, which need not be whole."""
-
-    __slots__ = ("window",)
-
-    def __init__(self, rate: int, window: float) -> None:
-        super().__init__(rate, 1, "ccp")
-        self.window = window
-
-    def get_expiry(self) -> float:  # type: ignore[override]
-        """The length of the window in seconds."""
-        return self.window
-
-    def key_for(self, *identifiers: bytes | str | float) -> str:
-        """The window's key: another length is another window."""
-        return super().key_for(*identifiers, self.window)
-
-
 class ProcessStorage:
     """The storage of one process. ``clock`` gives monotonic seconds for the cool-downs."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._windows = MovingWindowRateLimiter(LimitsMemory())
         self._cooling: dict[str, tuple[float, VerdictKind]] = {}
 
     async def admit(self, name: str, rate: int, window: float) -> float:
         """Take a place; see Storage."""
+        from ccp_core.upstream.windows import Places, remaining
+
         places = Places(rate, window)
         if await self._windows.hit(places, name):
             return 0.0
@@ -104,6 +88,14 @@ class ProcessStorage:
             await self._windows.clear(places, name)
             return 0.0 if await self._windows.hit(places, name) else window
         return wait
+
+    @cached_property
+    def _windows(self) -> MovingWindowRateLimiter:
+        # Late: the library takes time to load, and a proxy without rates does not need it.
+        from limits.aio.storage import MemoryStorage as LimitsMemory
+        from limits.aio.strategies import MovingWindowRateLimiter
+
+        return MovingWindowRateLimiter(LimitsMemory())
 
     async def cool(self, name: str, cooling: Cooling) -> None:
         """Begin or prolong a cool-down."""
@@ -130,10 +122,3 @@ class ProcessStorage:
             del self._cooling[name]
             return None
         return Cooling(seconds, found[1])
-
-
-async def remaining(windows: MovingWindowRateLimiter, places: Places, name: str) -> float:
-    """Seconds until a place becomes free in a window that is full."""
-    stats = await windows.get_window_stats(places, name)
-    # A little more: at the very end of the window the place is no longer counted, and not yet free.
-    return max(0.0, stats.reset_time - time.time()) + 0.001
