@@ -60,7 +60,7 @@ class Terminal:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._guard)
             self._tmux("new-session", "-d", *_SIZE, "-c", str(self._work), str(self._client.executable))
-            stack.callback(self._tmux, "kill-server")
+            stack.callback(self._end)
             self.see("❯")
             self._open = stack.pop_all()
         return self
@@ -105,6 +105,10 @@ class Terminal:
     def press(self, *keys: str) -> None:
         """Press keys, by the names that tmux has for them."""
         self._tmux("send-keys", *keys)
+
+    def _end(self) -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):  # the client has ended by itself
+            self._tmux("kill-server")
 
     def _tmux(self, *arguments: str) -> str:
         command = ["tmux", "-S", str(self._socket), *arguments]
