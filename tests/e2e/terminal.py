@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -42,6 +43,7 @@ class Terminal:
         self._work = folder / "work"
         self._home = folder / "home"
         self._guard = LoopbackGuard()
+        self._open = contextlib.ExitStack()
         variables = {**self._guard.environment, "TERM": "xterm-256color", **(env or {})}
         self._env = client_environment(self._home, base_url, token, variables)
 
@@ -55,17 +57,18 @@ class Terminal:
             "projects": {str(self._work): {"hasTrustDialogAccepted": True}},
         }
         (config / ".claude.json").write_bytes(orjson.dumps(answered))
-        self._guard.__enter__()
-        command = ("new-session", "-d", *_SIZE, "-c", str(self._work), str(self._client.executable))
-        self._tmux(*command)
-        self.see("❯")
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._guard)
+            self._tmux("new-session", "-d", *_SIZE, "-c", str(self._work), str(self._client.executable))
+            stack.callback(self._end)
+            self.see("❯")
+            self._open = stack.pop_all()
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._tmux("kill-server")
-        self._guard.__exit__(exc_type, exc, tb)
+        self._open.close()
 
     @property
     def screen(self) -> str:
@@ -102,6 +105,10 @@ class Terminal:
     def press(self, *keys: str) -> None:
         """Press keys, by the names that tmux has for them."""
         self._tmux("send-keys", *keys)
+
+    def _end(self) -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):  # the client has ended by itself
+            self._tmux("kill-server")
 
     def _tmux(self, *arguments: str) -> str:
         command = ["tmux", "-S", str(self._socket), *arguments]

@@ -242,6 +242,15 @@ def test_cache_marks_stay_where_a_vendor_documents_them(chat: Any, chat_with: An
     assert "cache_control" not in str(chat.messages(*history, system=system))
 
 
+def test_a_loaded_tool_is_called_what_the_model_can_call_it(chat: Any) -> None:
+    """The name that chat APIs take, where the client's is too long for them."""
+    name = "mcp__server__" + "a_very_long_name_" * 4
+    history = [user("Hi"), assistant(use()), user(result([{"type": "tool_reference", "tool_name": name}]))]
+    built = chat.build({"messages": history, "tools": [{"name": name, "input_schema": {"type": "object"}}]})
+    [tool] = built.body["tools"]
+    assert built.body["messages"][-1]["content"].startswith(f"The tool {tool['function']['name']} is loaded")
+
+
 def test_a_model_that_takes_no_images_gets_a_placeholder(chat: Any) -> None:
     built = chat.build({"messages": [user(text("see"), PNG)]}, vision=False)
     assert built.body["messages"][-1]["content"] == "see\n\n[image omitted: this model takes no images]"

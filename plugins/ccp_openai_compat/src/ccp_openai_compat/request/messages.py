@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Any
 
 import orjson
 from attrs import Factory, define
@@ -150,6 +151,8 @@ class Conversation:
 
     def _result(self, block: Json, shown: list[Json]) -> Json:
         content = block.get("content")
+        if type(content) is list:
+            block = {**block, "content": [_as_declared(part) for part in content]}
         if type(content) is not str or block.get("is_error"):
             keep = (*(("image",) if self.vision else ()), *(("document",) if self.pdf else ()))
             content, rest = flatten_result(block, keep=keep)
@@ -159,6 +162,13 @@ class Conversation:
             "tool_call_id": self._call_id(block["tool_use_id"]),
             "content": _content([self._marked(content or _NO_OUTPUT, block)]),
         }
+
+
+def _as_declared(part: Any) -> Any:
+    """A part of a result; a tool that it refers to has the name by which the model can call it."""
+    if type(part) is dict and part.get("type") == "tool_reference" and type(part.get("tool_name")) is str:
+        return {**part, "tool_name": wire_name(part["tool_name"])}
+    return part
 
 
 def _content(parts: list[str | Json]) -> str | list[Json]:
