@@ -43,8 +43,8 @@ class Facts:
     """Tokens it reported for each one counted (tokens.count), a moving average."""
     size_ratio: float | None = None
     """The same for each one estimated from a request's size (tokens.estimate)."""
-    compared: int = 0
-    """How many prompts the two ratios come from."""
+    answered: int = 0
+    """How many of its prompts were answered."""
 
 
 _NOTHING = Facts()
@@ -80,22 +80,22 @@ class Learned:
 
     def wants_count(self, model: str) -> bool:
         """Whether the next prompt is to be counted: of a model's prompts the first ones, and now and then one."""
-        compared = self.facts(model).compared
-        return compared < _COUNTED_FIRST or compared % _COUNTED_EVERY == 0
+        answered = self.facts(model).answered
+        return answered < _COUNTED_FIRST or answered % _COUNTED_EVERY == 0
 
     def note_usage(self, model: str, estimated: int, counted: Callable[[], int], reported: int) -> None:
         """Compare the estimate and the count of a prompt with the tokens that were reported, cached ones included.
 
         To count takes time, so ``counted`` is called only where ``wants_count``.
         """
-        size_ratio = _average(self.facts(model).size_ratio, estimated, reported)
+        wants_count, known = self.wants_count(model), self._kept(model)
+        known.answered += 1
+        size_ratio = _average(known.size_ratio, estimated, reported)
         if size_ratio is None:
             return
-        known = self._kept(model)
         known.size_ratio = size_ratio
-        if self.wants_count(model):
+        if wants_count:
             known.ratio = _average(known.ratio, counted(), reported) or known.ratio
-        known.compared += 1
 
     def tokens(self, model: str, counted: int) -> int:
         """A count, corrected by what the model's earlier prompts turned out to be."""
