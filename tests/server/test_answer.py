@@ -156,6 +156,17 @@ async def test_a_client_that_leaves_at_the_very_end_is_no_failure_of_the_upstrea
     assert len(upstream.requests) == 1
 
 
+@pytest.mark.parametrize(("asked", "told"), [({}, None), ({"connection": "close"}, "close")])
+async def test_a_connection_that_will_be_closed_is_not_called_alive(
+    asked: dict[str, str], told: str | None, fake_upstream: Any, start_proxy: Any
+) -> None:
+    """Otherwise the client sends its next request on it, and loses it."""
+    upstream = await fake_upstream(lambda request: say(request, Turn(text="Hello")))
+    proxy = await start_proxy(config(upstream.base_url))
+    reply = await proxy.stream(TURN, **asked)
+    assert reply.headers.get("connection") == told
+
+
 async def test_the_end_leaves_a_sign_of_life_alone_that_is_being_written(
     fake_upstream: Any, start_proxy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,7 @@ class StreamedAnswer(EventSourceResponse):
         ping: float,
     ) -> None:
         super().__init__(allow_all_methods=True, ping_interval=min(ping, EMPTY_DELTA_INTERVAL))
+        del self.headers["connection"]  # "keep-alive", also where the client has asked to close
         self.grammar = grammar
         self.first_sent: float | None = None
         """When the first events went out, on the monotonic clock; None before."""
