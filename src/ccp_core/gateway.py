@@ -13,7 +13,7 @@ from yarl import URL
 
 from ccp_core import vision
 from ccp_core.builtins import classify, demo, local_answers
-from ccp_core.config.settings import ModelSettings, ProviderSettings, Settings
+from ccp_core.config.settings import ProviderSettings, Settings
 from ccp_core.errors import ApiError
 from ccp_core.host import PluginError, PluginHost
 from ccp_core.lane import Lane
@@ -52,7 +52,9 @@ class Gateway:
         self.upstreams: dict[str, Upstream] = {}
         self.unusable: dict[str, str] = dict(host.unusable)
         """Providers that cannot be used, with the reason."""
-        self.is_demo = not settings.providers and settings.models == ModelSettings()
+        self.given = settings
+        """The settings as they were read; ``settings`` have a model also where these name none."""
+        self.is_demo = settings.is_blank
         if self.is_demo:
             settings = evolve(settings, models=evolve(settings.models, default=demo.MODEL))
         self.settings = settings

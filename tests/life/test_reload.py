@@ -65,6 +65,20 @@ async def test_a_wrong_configuration_is_refused_in_one_line_and_the_old_one_stay
     assert await models_used(proxy, upstream) == {"old"}
 
 
+async def test_a_configuration_that_is_empty_of_a_sudden_is_refused(fake_upstream, start_process):
+    """As a file is while an editor saves it: sessions must not go on with the demo model."""
+    upstream = await fake_upstream(lambda request: chat_stream(text="x"))
+    proxy = await start_process(routed_to("old", upstream))
+    proxy.process.configure({})
+    done = await proxy.ccp("reload")
+    assert done.returncode == 2
+    assert "no provider and no model is configured any more" in done.stderr
+    assert await models_used(proxy, upstream) == {"old"}
+    proxy.process.configure(routed_to("new", upstream))
+    assert (await proxy.ccp("reload")).returncode == 0
+    assert await models_used(proxy, upstream) == {"new"}
+
+
 @needs_sighup
 @WORKERS
 async def test_sighup_does_the_same(workers, fake_upstream, start_process):

@@ -332,3 +332,8 @@ class Settings:
     web_tools: WebToolSettings = WebToolSettings()
     local_answers: LocalAnswerSettings = LocalAnswerSettings()
     providers: Mapping[str, ProviderSettings] = Factory(dict)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether neither a provider nor a model is configured; then the demo model answers."""
+        return not self.providers and self.models == ModelSettings()

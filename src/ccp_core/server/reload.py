@@ -28,6 +28,13 @@ AT_START_ALONE = {
 """Settings that take effect only when the proxy starts."""
 
 
+# A file that is just being saved is empty for a moment, and sessions would go on with the demo model.
+_NOTHING_LEFT = (
+    "no provider and no model is configured any more. If that is meant, start the proxy anew;"
+    " otherwise look at ccp.toml and reload again"
+)
+
+
 @frozen
 class Reloaded:
     """Whether the new configuration is in force, and lines for the person: what was wrong, or has to be known."""
@@ -54,6 +61,8 @@ class Reloader:
         async with self._turn:
             try:
                 loaded = await asyncio.to_thread(self._load)
+                if loaded.settings.is_blank and not self._settings.is_blank:
+                    return _refused(_NOTHING_LEFT)
                 settings, notes = _for_running(loaded.settings, self._settings)
                 logs.learn(secrets_of(settings))
                 await self._apply(settings)

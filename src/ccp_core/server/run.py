@@ -48,7 +48,7 @@ async def run(gateway: Gateway, load: Load, ready: Callable[[str], None]) -> Non
     settings = gateway.settings.server
     raise_descriptor_limit()
     server = Server(gateway, listen(settings.host, settings.port))
-    control = server.app[CONTROL] = Control(Reloader(load, gateway.settings, server.apply))
+    control = server.app[CONTROL] = Control(Reloader(load, gateway.given, server.apply))
     await server.start()
     signals = Signals(control.reload)
     try:
