@@ -46,6 +46,7 @@ def joined(sent: str, pieces: list[str]) -> str:
         ("", "Hello", "Hello"),
         ("  \n", "Hello", "  \nHello"),
         ("That is it.", "That is it.", "That is it."),
+        ("=" * 60, "=" * 50 + "**", "=" * 110 + "**"),
         ("Wait for it", "." * 60 + " for it", "Wait for it" + "." * 60 + " for it"),
     ],
 )

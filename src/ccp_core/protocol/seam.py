@@ -93,7 +93,8 @@ class Seam:
                     return None
                 if length >= _LONG or behind.startswith(space) or (ended and space.startswith(behind)):
                     return offset + length
-        if len(held) - start >= _ANOTHER and self._sent.startswith(held[start : start + _ANOTHER]):
+        beginning = held[start : start + _ANOTHER]
+        if len(beginning) == _ANOTHER and self._sent.startswith(beginning) and self._counts(0):
             raise SeamLost("the continuation is another answer")
         return 0
 
