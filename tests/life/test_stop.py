@@ -138,7 +138,7 @@ def test_a_terminal_that_is_closed_takes_its_proxy_with_it(tmp_path):
     )
     os.close(theirs)
     seen = b""
-    while b"JetBrains" not in seen:  # the last line
+    while b"ccp env" not in seen:  # the last line
         seen += os.read(ours, 1000)
     os.close(ours)
     try:
