@@ -1,15 +1,9 @@
-"""The switches of the local answers, and what they cost a request that is no probe."""
+"""The switches of the local answers."""
 
-import timeit
-
-import orjson
 import pytest
 from attrs import evolve, fields
 
-from ccp_core.builtins import local_answers
 from ccp_core.config.settings import LocalAnswerSettings, Settings
-from ccp_core.protocol.messages import parse_request
-from ccp_core.route import Route
 
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
 
@@ -70,16 +64,3 @@ def classifier(**changes):
 )
 def test_what_decides_something_always_goes_upstream(ask, body):
     assert ask(body) is None
-
-
-def test_a_request_that_is_no_probe_loses_no_time():
-    tools = [{"name": f"Tool{number}", "input_schema": {"type": "object"}} for number in range(25)]
-    messages = [*said("Sort the imports."), {"role": "assistant", "content": "Done."}] * 30 + said("Thanks.")
-    request = parse_request(orjson.dumps({"tools": tools, "messages": messages}))
-    route, settings = Route(provider_id="groq", model="m"), Settings()
-
-    def look() -> None:
-        local_answers.ccp_answer_locally(request, route, settings)
-
-    best = min(timeit.repeat(look, number=1000, repeat=20)) / 1000
-    assert best < 10e-6  # measured: under 1 µs; the bound leaves room for a slow machine
