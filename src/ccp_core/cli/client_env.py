@@ -10,7 +10,7 @@ ANY_TOKEN = "freecc"  # noqa: S105 - what clients send to a proxy that asks for 
 """The token for a proxy without one."""
 
 _LEAST_WINDOW = 100_000
-"""Tokens. The client takes a smaller CLAUDE_CODE_AUTO_COMPACT_WINDOW for this."""
+"""Tokens. The client takes a smaller CLAUDE_CODE_AUTO_COMPACT_WINDOW for this, and says so at each start."""
 
 _ANSWER_RESERVE = 20_000
 """Tokens that the client keeps free of the window for its answer."""
@@ -49,7 +49,7 @@ def client_variables(url: str, token: str, window: int | None = None) -> dict[st
 def _window_variables(window: int | None) -> dict[str, str]:
     if not window:
         return {}
-    variables = {"CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(window)}
+    variables = {"CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(max(window, _LEAST_WINDOW))}
     if window < _LEAST_WINDOW:
         percent = int(100 * _COMPACT_AT * window / (_LEAST_WINDOW - _ANSWER_RESERVE))
         variables["CLAUDE_AUTOCOMPACT_PCT_OVERRIDE"] = str(max(1, percent))
