@@ -80,14 +80,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
 
 @pytest.fixture(scope="session")
 def tool_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
-    """A server with a chat template that knows tools."""
+    """A server with a chat template in which a call that is demanded comes at once."""
     with _server_with("meetkai-functionary-medium-v3.2.jinja", tmp_path_factory) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def chatml_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
-    """A server with a template that shows tools to the model in the way of most."""
+    """A server with a template that shows tools as most do, and in which any text is an answer."""
     with _server_with("Qwen-Qwen2.5-7B-Instruct.jinja", tmp_path_factory) as running:
         yield running
 

@@ -137,10 +137,10 @@ async def test_a_tool_is_called_and_its_result_is_taken(
 
 @BOTH
 async def test_booleans_in_schemas_are_no_obstacle(
-    transport: str, tool_server: LlamaServer, start_proxy: Any
+    transport: str, chatml_server: LlamaServer, start_proxy: Any
 ) -> None:
     """The server itself refuses them."""
-    proxy: RunningProxy = await start_proxy(config(tool_server, transport))
+    proxy: RunningProxy = await start_proxy(config(chatml_server, transport))
     tool = {**READ, "input_schema": {"type": "object", "properties": {"a": True, "b": {"items": True}}}}
     reply = await proxy.post({**TURN, "max_tokens": 1, "tools": [tool]})
     assert reply.status == 200, reply.body
@@ -149,10 +149,10 @@ async def test_booleans_in_schemas_are_no_obstacle(
 
 @BOTH
 async def test_a_schema_that_makes_no_grammar_is_made_plain(
-    transport: str, tool_server: LlamaServer, start_proxy: Any
+    transport: str, chatml_server: LlamaServer, start_proxy: Any
 ) -> None:
     """The server says that it cannot, and is asked once more."""
-    proxy: RunningProxy = await start_proxy(config(tool_server, transport))
+    proxy: RunningProxy = await start_proxy(config(chatml_server, transport))
     pattern = {"type": "string", "pattern": "^[0-9]{3000}$"}
     tool = {**READ, "input_schema": {"type": "object", "properties": {"a": pattern}, "required": ["a"]}}
     body = {**TURN, "max_tokens": 60, "tools": [tool], "tool_choice": {"type": "any"}}

@@ -151,6 +151,17 @@ async def test_a_template_that_raises_is_not_asked_again(fake_upstream, start_pr
     assert len(upstream.model_calls) == 1
 
 
+async def test_output_that_the_server_cannot_read_is_asked_for_once_more(fake_upstream, start_proxy) -> None:
+    """The model may do better; the same tries would fail for minutes, so a person is told the way round."""
+    unread = fixture("error_500_broken_output")
+    upstream = await fake_upstream([unread, messages_text("Hello"), unread, unread])
+    config = one_provider("llamacpp", upstream.base_url, limits={"retries": 4})
+    proxy = await start_proxy(config)
+    assert (await proxy.post(TURN)).json["content"][0]["text"] == "Hello"
+    assert "--skip-chat-parsing" in (await proxy.post(TURN)).error["message"]
+    assert len(upstream.model_calls) == 4
+
+
 @BOTH
 async def test_images_for_a_model_without_eyes_become_words(
     transport: str, fake_upstream, start_proxy

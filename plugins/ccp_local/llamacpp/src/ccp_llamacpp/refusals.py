@@ -1,7 +1,10 @@
-"""What ``llama-server`` refuses of a request that others take.
+"""What ``llama-server`` refuses of a request that others take, and what it does not pass on of an answer.
 
 It makes a grammar of the tools' schemas, in which large bounds and some patterns do not fit; some chat templates
 cannot even print a list of types. Then the request is sent once more with the plainest schemas.
+
+It reads calls and thinking out of what the model writes, by the model's template. Where that cannot be read the
+whole answer is lost, so the model is asked once more: next time it may do better.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ _GRAMMAR = re.compile(
     r"parse grammar|initialize samplers|json schema (?:error|conversion)|generate parser|unrecognized schema"
 )
 _TEMPLATE = re.compile(r"jinja|while executing|chat template|raise_exception")
+_UNREAD = "does not match the expected"
+_TRIES = 2
+_PAUSE = 0.5  # seconds; nothing has to recover
+_WAY_ROUND = "if that goes on, start llama-server with --skip-chat-parsing: ccp then reads the calls itself"
 _NO_IMAGES = "image input is not supported"
 
 
@@ -33,6 +40,13 @@ def ccp_classify_error(failure: UpstreamFailure) -> Verdict | None:
     if failure.status not in (400, 500):
         return None
     text, body = failure.error.text, failure.request.body if failure.request is not None else {}
+    if _UNREAD in text:
+        return Verdict(
+            kind=VerdictKind.BROKEN,
+            message=f"{failure.error.message}; {_WAY_ROUND}",
+            retry=failure.attempt < _TRIES,
+            retry_after=_PAUSE,
+        )
     if _GRAMMAR.search(text):
         omit = {PLAIN_SCHEMAS} if body.get("tools") else set()
     elif _NO_IMAGES in text:
