@@ -106,6 +106,18 @@ def test_tool_choice(chat_with: Any, read_tool: Any, facts: Any, choice: Any, se
     assert body.get("tool_choice") == sent
 
 
+def test_where_no_tool_can_be_named_it_is_offered_alone(chat_with: Any, read_tool: Any) -> None:
+    """Some servers refuse such a choice, or take it for ``auto``; a tool that is not there is no choice at all."""
+    chat = chat_with(named_tool_choice=False)
+    tools = [{"name": "Bash", "input_schema": {"type": "object"}}, read_tool]
+    body = chat.build({"tools": tools, "tool_choice": TOOL}).body
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["Read"]
+    assert body["tool_choice"] == "required"
+    body = chat.build({"tools": tools, "tool_choice": {"type": "tool", "name": "gone"}}).body
+    assert len(body["tools"]) == 2
+    assert "tool_choice" not in body
+
+
 def test_a_forced_choice_without_thinking(chat_with: Any, read_tool: Any) -> None:
     """Where only thinking forbids it."""
     chat = chat_with(forced_tool_choice="without_thinking")

@@ -77,6 +77,9 @@ def test_a_choice_that_the_server_does_not_hear_is_made_by_what_is_offered() -> 
     assert [tool["name"] for tool in forced["tools"]] == ["Read"]
     assert forced["tool_choice"] == {"type": "any"}
     assert "tools" not in body({**CONVERSATION, "tool_choice": {"type": "none"}})
+    named = body({**CONVERSATION, "tool_choice": {"type": "tool", "name": "Read"}}, "openai")
+    assert [tool["function"]["name"] for tool in named["tools"]] == ["Read"]
+    assert named["tool_choice"] == "required"
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,9 @@ def test_only_choices_that_are_known_to_work_are_sent() -> None:
     assert [tool["name"] for tool in forced["tools"]] == ["Read"]
     assert forced["tool_choice"] == {"type": "any"}
     assert "tools" not in build({**CONVERSATION, "tool_choice": {"type": "none"}}).body
+    named = build({**CONVERSATION, "tool_choice": {"type": "tool", "name": "Read"}}, transport="openai").body
+    assert [tool["function"]["name"] for tool in named["tools"]] == ["Read"]
+    assert named["tool_choice"] == "required"
 
 
 @BOTH

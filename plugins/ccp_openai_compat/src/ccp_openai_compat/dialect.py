@@ -62,6 +62,8 @@ class ChatDialect:
     """Adapts a tool's input schema; None sends it as it is."""
     tool_choice_required: bool = True
     """Whether ``tool_choice: required`` is known; otherwise it becomes ``auto``."""
+    named_tool_choice: bool = True
+    """Whether a choice may name a tool; otherwise that tool is offered alone, and ``required``."""
     forced_tool_choice: Literal["always", "without_thinking", "never"] = "always"
     """When a tool call may be demanded; otherwise ``auto`` is sent."""
 

@@ -26,7 +26,9 @@ SPEC = ProviderSpec(
     messages_since="0.4.1",
     dialects={
         "anthropic": MessagesDialect(tool_choices=frozenset({"auto", "any"}), thinks_unasked=True),
-        "openai": ChatDialect(response_format=True, reasoning=effort_switch("low", "medium", "high")),
+        "openai": ChatDialect(
+            named_tool_choice=False, response_format=True, reasoning=effort_switch("low", "medium", "high")
+        ),
     },
 )
 

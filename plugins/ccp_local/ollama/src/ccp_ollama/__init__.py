@@ -34,6 +34,7 @@ SPEC = ProviderSpec(
         ),
         "openai": ChatDialect(
             path="/v1/chat/completions",
+            named_tool_choice=False,
             response_format=True,
             reasoning=effort_switch("low", "medium", "high"),
             replay="reasoning",

@@ -17,7 +17,7 @@ from ccp_core.route import Route
 from ccp_openai_compat.dialect import ChatDialect, dialect_of
 from ccp_openai_compat.reasoning import ReasoningWish
 from ccp_openai_compat.request.messages import Conversation
-from ccp_openai_compat.request.tools import DeclaredTool, Toolset, declare, tool_choice
+from ccp_openai_compat.request.tools import DeclaredTool, Toolset, declare, tool_choice, wire_name
 
 FILES = "messages.content.file"
 """In ``BuildOptions.omit``: the model refused PDF documents."""
@@ -136,6 +136,10 @@ def _add_tools(draft: _Draft, body: Json) -> None:
         body["tool_choice"], weakened = chosen
         if weakened:
             draft.notes.append("tool_choice became auto, which is all that this provider takes")
+    if choice.get("type") == "tool" and body.get("tool_choice") == "required":
+        wanted = wire_name(choice["name"])
+        body["tools"] = [tool for tool in toolset.functions if tool["function"]["name"] == wanted]
+        draft.notes.append("a forced tool was offered alone, because no choice can name it here")
     if choice.get("disable_parallel_tool_use") is True:
         body["parallel_tool_calls"] = False
 

@@ -121,4 +121,9 @@ def tool_choice(
     alias = wire_name(str(choice.get("name") or "")) if kind == "tool" else ""
     if alias not in toolset.by_wire_name:
         return None
-    return ({"type": "function", "function": {"name": alias}}, False) if allowed else ("auto", True)
+    if not allowed:
+        return "auto", True
+    return {
+        "type": "function",
+        "function": {"name": alias},
+    } if dialect.named_tool_choice else "required", False
