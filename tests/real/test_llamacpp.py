@@ -184,9 +184,9 @@ def test_a_session_of_the_real_client(transport: str, server: LlamaServer, tmp_p
 
 @BOTH
 def test_the_real_client_learns_that_its_prompt_does_not_fit(
-    transport: str, server: LlamaServer, tmp_path: Path
+    transport: str, chatml_server: LlamaServer, tmp_path: Path
 ) -> None:
-    """Its usual instructions alone are longer than the context: it says so, and does not try again and again."""
-    run, _ = session(transport, server, tmp_path, simple=False)
+    """Its usual instructions and tools alone are longer than the context: it says so, and does not try for ever."""
+    run, _ = session(transport, chatml_server, tmp_path, simple=False)
     assert run.exit_code == 1
     assert "prompt is too long" in run.result_text.lower()
