@@ -165,7 +165,7 @@ class BlockConversion:
             if not isinstance(part, dict):
                 continue
             if part.get("type") == "text":
-                if part.get("text"):
+                if part.get("text") and isinstance(part["text"], str):
                     parts.append(self._trimmed(part, "text"))
             elif part.get("type") == "image":
                 parts.append(self._image(part))
