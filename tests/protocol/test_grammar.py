@@ -232,6 +232,21 @@ def test_usage_is_merged_from_start_and_end_and_always_integers():
     }
 
 
+@pytest.mark.parametrize(
+    ("block", "delta"),
+    [
+        (TEXT, SignatureDelta(1, "s")),
+        (THINKING, OtherDelta(1, {"type": "citations_delta", "citation": {}})),
+        (TEXT, OtherDelta(1, {})),
+    ],
+    ids=["a signature of text", "a citation in thinking", "nothing"],
+)
+def test_what_a_block_cannot_hold_does_not_close_the_one_before_it(block, delta):
+    machine = grammar()
+    machine.accept([TextDelta(0, "x"), BlockStart(1, block), delta])
+    assert machine.can_go_on
+
+
 def test_what_comes_after_message_stop_is_dropped():
     machine = grammar()
     machine.accept([TextDelta(0, "x"), MessageStop()])

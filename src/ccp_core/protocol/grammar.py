@@ -248,7 +248,7 @@ class Grammar:
                     self._waiting[event.index].append(event)
             case SignatureDelta():
                 if event.signature:
-                    self._begin_next(event.index, out)
+                    self._begin_next(event.index, {"thinking"}, out)
                 if event.index == self._key:
                     if event.signature and self._kind == "thinking":
                         self._signature += event.signature
@@ -257,9 +257,11 @@ class Grammar:
                 elif event.index in self._waiting:
                     self._waiting[event.index].append(event)
             case OtherDelta():
-                self._begin_next(event.index, out)
+                is_citation = event.delta.get("type") == "citations_delta"
+                if event.delta:
+                    self._begin_next(event.index, {"text"} if is_citation else _LAZY, out)
                 if event.index == self._key:
-                    if self._kind == "text" or event.delta.get("type") != "citations_delta":
+                    if self._kind == "text" or not is_citation:
                         self._emit(event, out)
                 elif event.index in self._waiting:
                     self._waiting[event.index].append(event)
@@ -296,8 +298,9 @@ class Grammar:
             self._close_open(out)
             self._open(event.index, event.block, out)
 
-    def _begin_next(self, index: int, out: list[StreamEvent]) -> None:
-        if self._next is not None and self._next.index == index:
+    def _begin_next(self, index: int, kinds: set[str], out: list[StreamEvent]) -> None:
+        """Begin the block that waits for content, now that there is some which blocks of ``kinds`` can hold."""
+        if self._next is not None and self._next.index == index and self._next.block.get("type") in kinds:
             self._start(self._next, out, has_content=True)
 
     def _open(self, key: int, block: dict[str, Any], out: list[StreamEvent]) -> None:
