@@ -27,6 +27,8 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from attrs import evolve
+
 from ccp_core.protocol.events import (
     BlockDelta,
     BlockStart,
@@ -96,6 +98,8 @@ class Grammar:
         """True once message_stop is out."""
         self.stop_reason: str | None = None
         self.usage = Usage(input_tokens=prompt_tokens)
+        self.prompt_counted = False
+        """True once the upstream has counted the prompt; until then ``usage`` holds the estimate."""
         self._prompt_tokens = prompt_tokens
         self._number = -1  # of the open block, or of the last one
         self._key: int | None = None  # the open block, in the hook's numbering
@@ -266,9 +270,9 @@ class Grammar:
                 elif event.index in self._waiting:
                     self._waiting[event.index].append(event)
             case MessageStart():
-                self.usage = self.usage.merged(event.usage)
+                self._count(event.usage)
             case MessageDelta():
-                self.usage = self.usage.merged(event.usage)
+                self._count(event.usage)
                 self._end = MessageDelta(
                     event.stop_reason or self._end.stop_reason,
                     event.stop_sequence or self._end.stop_sequence,
@@ -281,6 +285,12 @@ class Grammar:
                     out.append(event)
             case StreamError():
                 raise UpstreamStreamError(event, out)
+
+    def _count(self, usage: Usage) -> None:
+        if usage.prompt_tokens and not self.prompt_counted:
+            self.prompt_counted = True
+            self.usage = evolve(self.usage, input_tokens=None)  # all of the prompt may have come from a cache
+        self.usage = self.usage.merged(usage)
 
     def _start(self, event: BlockStart, out: list[StreamEvent], *, has_content: bool = False) -> None:
         kind = event.block.get("type", "")
