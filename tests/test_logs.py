@@ -93,6 +93,17 @@ log.info("next")
     assert after["event"] == "next"
 
 
+def test_a_level_of_a_librarys_own_counts_as_the_one_below(tmp_path):
+    run = Run(
+        tmp_path,
+        'configure(sys.argv[1])\nfor level in (5, 25, 60): logging.getLogger("lib").log(level, "level %d", level)',
+    )
+    assert [(line["event"], line["level"]) for line in run.lines] == [
+        ("level 25", "info"),
+        ("level 60", "critical"),
+    ]
+
+
 SECRET_WAYS = {
     "text": 'log.error("no", reason="key " + KEY)',
     "event": "log.error(KEY)",

@@ -132,7 +132,8 @@ class _FromLibraries(logging.Handler):
             text = record.getMessage()
         except Exception:  # arguments that do not fit: the library's mistake must stop nothing
             text = str(record.msg)
-        structlog.get_logger(record.name).log(record.levelno, text, exc_info=record.exc_info)
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)  # a library may have levels of its own
+        structlog.get_logger(record.name).log(level, text, exc_info=record.exc_info)
 
 
 def _take_in_libraries(level: int) -> None:
