@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ccp_core.errors import ApiError, ClientGone
 from ccp_core.gateway import Gateway
+from ccp_core.protocol.events import StreamEvent
 from ccp_core.protocol.grammar import Grammar
 from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_request
 from ccp_core.protocol.tokens import estimate
@@ -142,16 +143,17 @@ def caller_of(headers: Mapping[str, str], token_route: str | None) -> Caller:
 
 
 async def _answer_from(local: LocalAnswer, answer: Answer) -> None:
+    rest: list[StreamEvent] = []
     grammar = answer.grammar
     if isinstance(local.events, AsyncIterator):
         async for batch in local.events:
-            legal = grammar.accept(batch)
-            if legal:
+            if legal := grammar.accept(batch):
                 await answer.send(legal)
     else:
-        await answer.send(grammar.accept(local.events))
-    if not grammar.finished:
-        await answer.send(grammar.finish())
+        rest = grammar.accept(local.events)
+    rest += grammar.finish()
+    if rest:
+        await answer.send(rest)
 
 
 def _finish(record: RequestRecord, answer: StreamedAnswer | CollectedAnswer, started: float) -> None:
