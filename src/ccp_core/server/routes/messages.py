@@ -14,14 +14,13 @@ from ccp_core.protocol.events import StreamEvent
 from ccp_core.protocol.grammar import Grammar
 from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_request
 from ccp_core.protocol.tokens import estimate
+from ccp_core.redact import SECRET_HEADERS
 from ccp_core.route import Caller, LocalAnswer, RequestRecord
 from ccp_core.server.answer import Answer, CollectedAnswer, StreamedAnswer
 from ccp_core.server.errors import failure_of
 from ccp_core.server.state import GATEWAY, INTERRUPTION, RECORDED, REQUEST_ID, TOKEN_ROUTE
 from ccp_core.upstream.exchange import Exchange
 from ccp_core.upstream.raw import RawLog
-
-_SECRET_HEADERS = {"authorization", "x-api-key", "anthropic-auth-token", "cookie", "proxy-authorization"}
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -133,7 +132,7 @@ async def _read_body(request: web.Request) -> bytes:
 
 def caller_of(headers: Mapping[str, str], token_route: str | None) -> Caller:
     """Who asks, without anything that could hold a token."""
-    kept = {low: value for name, value in headers.items() if (low := name.lower()) not in _SECRET_HEADERS}
+    kept = {low: value for name, value in headers.items() if (low := name.lower()) not in SECRET_HEADERS}
     return Caller(
         token_route=token_route,
         session_id=kept.get("x-claude-code-session-id", ""),
@@ -143,8 +142,8 @@ def caller_of(headers: Mapping[str, str], token_route: str | None) -> Caller:
 
 
 async def _answer_from(local: LocalAnswer, answer: Answer) -> None:
-    rest: list[StreamEvent] = []
     grammar = answer.grammar
+    rest: list[StreamEvent] = []
     if isinstance(local.events, AsyncIterator):
         async for batch in local.events:
             if legal := grammar.accept(batch):
