@@ -14,7 +14,7 @@ from ccp_core.config.sources import LoadedSettings
 from ccp_core.gateway import Gateway
 from ccp_core.host import PluginHost
 from ccp_core.route import split_model
-from ccp_core.server.run import CannotListen
+from ccp_core.server.listening import CannotListen
 from ccp_core.upstream import catalogue
 
 WINDOW_TIMEOUT = 3.0

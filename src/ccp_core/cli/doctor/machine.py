@@ -20,7 +20,7 @@ from ccp_core.config.problems import place_of
 from ccp_core.config.sources import LoadedSettings
 from ccp_core.config.validators import is_loopback
 from ccp_core.gateway import Gateway
-from ccp_core.server.run import shown_url
+from ccp_core.server.listening import shown_url
 
 VERSION_TIMEOUT = 20.0
 """Seconds that the client may take to tell its version."""
