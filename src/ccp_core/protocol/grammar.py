@@ -106,9 +106,7 @@ class Grammar:
         self._kind = ""  # its type; "" when no block is open
         self._begun = False  # whether its content_block_start is out
         self._block: dict[str, Any] = {}
-        self._next: BlockStart | None = (
-            None  # text or thinking that closes the open block once it has content
-        )
+        self._next: BlockStart | None = None  # text or thinking; closes the open block once it has content
         self._signature = ""
         self._source = provider  # of the open block
         self._last_kind = ""  # of the block that was stopped last

@@ -39,7 +39,7 @@ _COUNT_BUDGET = 32_768
 """Characters that are looked at."""
 
 _BYTES = 4
-"""Bytes of a request's JSON for each token, about."""
+"""A token takes about so many bytes of a request's JSON."""
 
 _TOOLS = 100
 _TOOL = 30
