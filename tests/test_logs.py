@@ -76,6 +76,34 @@ log.info("request", request_id="req_1", client_model="claude-x", provider="p", m
     assert run.lines[0]["request_id"] == "req_1"
 
 
+def test_what_is_no_text_stops_no_line(tmp_path):
+    """Header values come as they are; bytes in them that are no UTF-8 are replaced, and the lines around them stay."""
+    run = Run(
+        tmp_path,
+        """
+configure(sys.argv[1])
+log.info("request", session_id="s\\udcff")
+log.info("odd", headers={"x-odd": "h\\udcff"})
+log.info("next")
+""",
+    )
+    assert run.status == 0, run.terminal
+    request, odd, after = run.lines
+    assert (request["session_id"], odd["headers"]) == ("s\ufffd", {"x-odd": "h\ufffd"})
+    assert after["event"] == "next"
+
+
+def test_a_level_of_a_librarys_own_counts_as_the_one_below(tmp_path):
+    run = Run(
+        tmp_path,
+        'configure(sys.argv[1])\nfor level in (5, 25, 60): logging.getLogger("lib").log(level, "level %d", level)',
+    )
+    assert [(line["event"], line["level"]) for line in run.lines] == [
+        ("level 25", "info"),
+        ("level 60", "critical"),
+    ]
+
+
 SECRET_WAYS = {
     "text": 'log.error("no", reason="key " + KEY)',
     "event": "log.error(KEY)",

@@ -221,6 +221,5 @@ def _endpoint(name: str, own: ProviderSettings) -> ProviderSpec:
         base_url=own.base_url or "",
         transports=(own.transport or "openai",),
         env_prefixes=(),
-        auth=own.auth or "bearer",
         needs_key=False,
     )

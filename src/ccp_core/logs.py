@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import json
 import logging
 import sys
 import time
@@ -28,6 +29,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from ccp_core import log_file as files
 from ccp_core.config.settings import LoggingSettings
+from ccp_core.protocol import lenient_json
 from ccp_core.redact import Redactor
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -130,7 +132,8 @@ class _FromLibraries(logging.Handler):
             text = record.getMessage()
         except Exception:  # arguments that do not fit: the library's mistake must stop nothing
             text = str(record.msg)
-        structlog.get_logger(record.name).log(record.levelno, text, exc_info=record.exc_info)
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)  # a library may have levels of its own
+        structlog.get_logger(record.name).log(level, text, exc_info=record.exc_info)
 
 
 def _take_in_libraries(level: int) -> None:
@@ -215,7 +218,10 @@ def _json_lines(file: files.LogFile) -> Output:
 def _json(event: EventDict) -> bytes:
     now = datetime.fromtimestamp(event["time"], UTC).isoformat(timespec="milliseconds")
     event = {**event, "time": now.replace("+00:00", "Z")}
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # a client's header may hold bytes that are no text
+        return lenient_json.clean(json.dumps(event, default=str, ensure_ascii=False)).encode() + b"\n"
 
 
 def _terminal(*, with_contents: bool) -> Output:

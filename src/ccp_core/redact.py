@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 REDACTED = "[redacted]"
 
-_SECRET_NAMES = frozenset(
+SECRET_HEADERS = frozenset(
     {"authorization", "x-api-key", "api-key", "anthropic-auth-token", "proxy-authorization", "cookie"}
 )
+"""Headers whose values are secrets, whatever they look like; in lower case."""
 
 _HARMLESS = frozenset({int, float, bool, type(None)})
 
@@ -81,14 +82,14 @@ class Redactor:
             elif type(value) not in _HARMLESS:
                 return False
         text = "\n".join(texts)
-        return not any(name.lower() in _SECRET_NAMES for name in members) and self(text) == text
+        return not any(name.lower() in SECRET_HEADERS for name in members) and self(text) == text
 
     def clean(self, value: Any, name: str = "") -> Any:
         """A value of any kind without the secrets: the same structure, with texts for what JSON has no form for.
 
         ``name`` is the member that holds it: of a secret header nothing is left, whatever it looks like.
         """
-        if name.lower() in _SECRET_NAMES:
+        if name.lower() in SECRET_HEADERS:
             return REDACTED
         if isinstance(value, str):
             return self(value)

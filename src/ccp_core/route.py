@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from attrs import Factory, define, field, fields, frozen
+from attrs import define, field, fields, frozen
 
 from ccp_core.protocol.events import StreamEvent
 from ccp_core.protocol.messages import MessagesRequest
@@ -103,11 +103,10 @@ class RequestRecord:
     fallbacks: int = 0
     stop_reason: str | None = None
     answered_locally: str = ""
-    notes: Sequence[str] = Factory(list)
 
     def said(self) -> dict[str, Any]:
         """The members of the log's line."""
-        return {name: getattr(self, name) for name in _LOGGED}
+        return {name: getattr(self, name) for name in _MEMBERS}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -122,7 +121,7 @@ class RequestRecord:
         return headers
 
 
-_LOGGED = tuple(member.name for member in fields(RequestRecord) if member.name != "notes")
+_MEMBERS = tuple(member.name for member in fields(RequestRecord))
 
 
 def split_model(text: str) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,15 @@ def test_a_model_in_good_order_is_all_ok(examine):
         ("reachable", "key", "answer", "first token", "streaming", "tool call", "thinking", "context"), "ok"
     )
     assert model["context"]["text"] == "200k tokens"
+
+
+def test_an_account_without_a_home_folder_is_examined(examine, monkeypatch):
+    def no_home() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", no_home)
+    report = examine(healthy, protected(listed(context_length=200_000)), status=0)
+    assert findings(report, "own (")["reachable"]["status"] == "ok"
 
 
 def test_one_small_request_is_made_for_each_model(machine, threaded_upstream):

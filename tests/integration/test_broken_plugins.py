@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from ccp_core.cli.main import cli
 from ccp_core.cli.start import load, load_plugins, make_gateway
-from ccp_core.testing import Answer, chat_error, chat_stream
+from ccp_core.testing import Answer, chat_error, chat_stream, validate_stream
 from ccp_core.testing.proxy_app import KEY, TURN, Reply, RunningProxy
 from ccp_core.testing.pytest_plugin import StartProxy, StartUpstream
 
@@ -203,6 +203,21 @@ AT_WORK: dict[str, tuple[str, str, str]] = {
     ),
     "finish raises": ("ccp_finish_stream()", "raise RuntimeError", "it raised RuntimeError at"),
 }
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+async def test_a_local_answer_without_events_is_an_empty_answer(
+    stream: bool, install: Install, start: Callable[..., Any]
+) -> None:
+    """It is legal, if odd: the client gets the empty answer that the grammar makes of it."""
+    install(
+        f"{REGISTER}\n@hookimpl\ndef ccp_answer_locally():\n    return LocalAnswer(name='none', events=[])\n"
+    )
+    proxy = await start([])
+    reply = await (proxy.stream() if stream else proxy.post())
+    message = validate_stream(reply.body).message if stream else reply.json
+    content = message.content if stream else message["content"]
+    assert (reply.status, content) == (200, [{"type": "text", "text": " "}])
 
 
 @pytest.mark.parametrize("fault", AT_WORK)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccp_core.testing import Answer, Gate, Stall, Wait, count_tokens, messages_error
+from ccp_core.testing import Answer, Gate, Stall, Wait, chat_stream, count_tokens, messages_error
 from ccp_core.testing.proxy_app import KEY, TURN, one_provider
 from ccp_core.upstream import upstream as upstream_module
 
@@ -126,3 +126,14 @@ async def test_all_parts_of_a_prompt_count(refusing_upstream, start_proxy):
     shorter += [{**RICH, "messages": RICH["messages"][:count]} for count in (1, 2, 3)]
     for body in shorter:
         assert (await counts(proxy, body))[0] < whole
+
+
+async def test_an_upstream_that_counts_nothing_teaches_nothing(fake_upstream, start_proxy):
+    """The proxy's own estimate, which stands in for the missing figure, is not taken for the upstream's."""
+    long = {**TURN, "messages": [{"role": "user", "content": "{[()]}" * 1000}]}
+    upstream = await fake_upstream(lambda request: chat_stream(text="x", usage=None))
+    proxy = await start_proxy(one_provider("nvidia_nim", upstream.base_url))
+    before = await counts(proxy, long)
+    for _ in range(3):
+        assert (await proxy.post(long)).status == 200
+    assert await counts(proxy, long) == before

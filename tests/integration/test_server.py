@@ -1,5 +1,6 @@
 """The proxy's own doors: routes, token, limits, errors."""
 
+import asyncio
 import gzip
 
 import orjson
@@ -136,6 +137,18 @@ async def test_the_token_is_taken_from_any_of_its_headers(header, value, status,
     if status == 403:
         assert reply.error["type"] == "permission_error"
         assert reply.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"free:cc\xff"])
+async def test_a_token_that_is_no_text_is_a_wrong_one(value, start_proxy):
+    proxy = await start_proxy(ROUTED)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(proxy.url.rpartition(":")[2]))
+    writer.write(
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-api-key: %b\r\n\r\n" % value
+    )
+    head = await reader.readline()
+    writer.close()
+    assert head.split()[1] == b"403"
 
 
 async def test_without_a_token_the_right_one_in_a_second_header_is_enough(start_proxy):

@@ -153,6 +153,12 @@ async def test_only_the_owner_can_ask_for_a_reload(start_process):
     for headers in ({}, {"x-ccp-secret": "guessed"}, {"x-ccp-secret": ""}):
         async with proxy.session.post(proxy.url + "/ccp/reload", headers=headers) as response:
             assert response.status == 403
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.process.port)
+    writer.write(
+        b"POST /ccp/reload HTTP/1.1\r\nhost: localhost\r\nx-ccp-secret: \xff\r\n\r\n"
+    )  # no text at all
+    assert (await reader.readline()).split()[1] == b"403"
+    writer.close()
 
 
 async def test_windows_and_cool_downs_go_on_after_a_reload(fake_upstream, start_proxy):

@@ -174,6 +174,22 @@ def test_settings_reach_a_worker_as_they_are():
 
 
 @posix
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_a_worker_that_hangs_does_not_keep_the_proxy_from_stopping(needs_proc, signals, start_process):
+    """It is told to stop like the others, and killed when its time is over, or when somebody asks twice."""
+    drain = 0.1 if signals == 1 else 60.0
+    proxy = await start_process({"server": {"drain_seconds": drain}}, "--workers", "2")
+    hangs = children(proxy.process.pid)[0]
+    os.kill(hangs, signal.SIGSTOP)
+    os.kill(proxy.process.pid, signal.SIGINT)
+    await proxy.logged("stopping")
+    if signals == 2:
+        os.kill(proxy.process.pid, signal.SIGINT)
+    await proxy.ended()
+    await until(lambda: not Path(f"/proc/{hangs}").exists())
+
+
+@posix
 async def test_when_the_parent_is_killed_a_failed_attempt_is_still_repeated(
     needs_proc, fake_upstream, start_process
 ):
@@ -209,9 +225,10 @@ async def test_a_worker_for_which_nothing_is_left_is_tried_again(needs_proc, mon
     monkeypatch.setattr("ccp_core.server.workers.asyncio.create_subprocess_exec", sometimes)
     monkeypatch.setattr("ccp_core.server.workers.FIRST_WAIT", 0.01)
     keeper = workers.Workers(settings, listen("127.0.0.1", unused_tcp_port), lambda: LoadedSettings(settings))
+    others = set(children(os.getpid()))  # a Redis of other tests, say
     try:
         await keeper.start()
-        (worker,) = children(os.getpid())
+        (worker,) = set(children(os.getpid())) - others
         os.kill(worker, signal.SIGKILL)
         await until(lambda: len(attempts) == 4)
         async with aiohttp.request("GET", f"http://127.0.0.1:{unused_tcp_port}/health") as response:

@@ -232,6 +232,41 @@ def test_usage_is_merged_from_start_and_end_and_always_integers():
     }
 
 
+@pytest.mark.parametrize(
+    ("block", "delta"),
+    [
+        (TEXT, SignatureDelta(1, "s")),
+        (THINKING, OtherDelta(1, {"type": "citations_delta", "citation": {}})),
+        (TEXT, OtherDelta(1, {})),
+    ],
+    ids=["a signature of text", "a citation in thinking", "nothing"],
+)
+def test_what_a_block_cannot_hold_does_not_close_the_one_before_it(block, delta):
+    machine = grammar()
+    machine.accept([TextDelta(0, "x"), BlockStart(1, block), delta])
+    assert machine.can_go_on
+
+
+@pytest.mark.parametrize("at_the_start", [True, False])
+def test_the_estimate_does_not_count_beside_a_prompt_that_came_from_a_cache(at_the_start):
+    cached = Usage(input_tokens=0, cache_read_input_tokens=960)
+    start, end = (cached, Usage()) if at_the_start else (Usage(), cached)
+    events = [MessageStart(usage=start), TextDelta(0, "x"), MessageDelta("end_turn", usage=end)]
+    machine = grammar(prompt_tokens=1000)
+    machine.accept(events)
+    assert machine.prompt_counted
+    assert machine.usage.prompt_tokens == 960
+
+
+def test_the_estimate_stays_where_the_upstream_counts_nothing():
+    machine = grammar(prompt_tokens=1000)
+    machine.accept(
+        [MessageStart(), TextDelta(0, "x"), MessageDelta("end_turn", usage=Usage(output_tokens=3))]
+    )
+    assert not machine.prompt_counted
+    assert machine.usage == Usage(input_tokens=1000, output_tokens=3)
+
+
 def test_what_comes_after_message_stop_is_dropped():
     machine = grammar()
     machine.accept([TextDelta(0, "x"), MessageStop()])

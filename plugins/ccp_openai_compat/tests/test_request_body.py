@@ -61,6 +61,13 @@ def test_server_tools_and_second_tools_of_a_name_are_left_out(chat: Any, read_to
     assert not alone.keys() & {"tools", "tool_choice"}
 
 
+def test_a_tool_whose_type_is_null_is_the_clients_own(chat: Any, read_tool: Any) -> None:
+    """The API calls the member optional and nullable."""
+    assert (
+        chat.build({"tools": [{**read_tool, "type": None}]}).body == chat.build({"tools": [read_tool]}).body
+    )
+
+
 def test_aliases_are_distinct_and_stable(chat: Any) -> None:
     """A tool has the same alias in every request, in its declaration, the choice and the history."""
     names = [f"mcp__{'x' * 70}_{n}" for n in (1, 2)] + ["a.b", "a b"]

@@ -65,6 +65,7 @@ def _variables(gateway: Gateway) -> dict[str, str]:
     from ccp_core.cli.client_env import client_variables, session_tiers, token_for
     from ccp_core.cli.running import known_window, look
     from ccp_core.cli.session import routes_of
+    from ccp_core.server.listening import shown_url
 
     async def running_window(url: str) -> int | None:
         try:
@@ -73,8 +74,6 @@ def _variables(gateway: Gateway) -> dict[str, str]:
             return await known_window(url, server, routes_of(gateway.settings.models, session_tiers((), {})))
         finally:
             await gateway.close()
-
-    from ccp_core.server.run import shown_url
 
     server = gateway.settings.server
     url = shown_url(server.host, server.port)

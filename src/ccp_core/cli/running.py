@@ -16,7 +16,8 @@ from ccp_core.cli.start import note
 from ccp_core.config.secrets import secrets_of
 from ccp_core.config.settings import ServerSettings
 from ccp_core.gateway import Gateway
-from ccp_core.server.run import serving, shown_url
+from ccp_core.server.listening import shown_url
+from ccp_core.server.run import serving
 
 LOOK_TIMEOUT = 2.0
 """Seconds that a proxy may take to say that it is there."""

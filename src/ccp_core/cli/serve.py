@@ -38,7 +38,8 @@ def command(
     from ccp_core.cli.banner import banner
     from ccp_core.config.secrets import secrets_of
     from ccp_core.server import workers as several
-    from ccp_core.server.run import CannotListen, run, run_in_loop
+    from ccp_core.server.listening import CannotListen
+    from ccp_core.server.run import run, run_in_loop
 
     plugins = load_plugins()
     flags = {

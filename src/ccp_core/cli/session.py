@@ -14,7 +14,7 @@ from ccp_core.config.sources import LoadedSettings
 from ccp_core.gateway import Gateway
 from ccp_core.host import PluginHost
 from ccp_core.route import split_model
-from ccp_core.server.run import CannotListen
+from ccp_core.server.listening import CannotListen
 from ccp_core.upstream import catalogue
 
 WINDOW_TIMEOUT = 3.0
@@ -42,9 +42,8 @@ async def session(
             window = await known_window(proxy.url, server, routes)
             variables = client_variables(proxy.url, token_for(server.auth_token, route), window)
             if route:
-                variables["ANTHROPIC_MODEL"] = (
-                    f"anthropic/{route}"  # what the client shows, and a real window
-                )
+                # What the client shows, and for which it knows the real window.
+                variables["ANTHROPIC_MODEL"] = f"anthropic/{route}"
             return await run_claude(executable, arguments, child_environment(environ, variables))
     except CannotListen as error:
         stop(error)

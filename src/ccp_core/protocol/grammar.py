@@ -27,6 +27,8 @@ import secrets
 from collections.abc import Iterable
 from typing import Any
 
+from attrs import evolve
+
 from ccp_core.protocol.events import (
     BlockDelta,
     BlockStart,
@@ -96,15 +98,15 @@ class Grammar:
         """True once message_stop is out."""
         self.stop_reason: str | None = None
         self.usage = Usage(input_tokens=prompt_tokens)
+        self.prompt_counted = False
+        """True once the upstream has counted the prompt; until then ``usage`` holds the estimate."""
         self._prompt_tokens = prompt_tokens
         self._number = -1  # of the open block, or of the last one
         self._key: int | None = None  # the open block, in the hook's numbering
         self._kind = ""  # its type; "" when no block is open
         self._begun = False  # whether its content_block_start is out
         self._block: dict[str, Any] = {}
-        self._next: BlockStart | None = (
-            None  # text or thinking that closes the open block once it has content
-        )
+        self._next: BlockStart | None = None  # text or thinking; closes the open block once it has content
         self._signature = ""
         self._source = provider  # of the open block
         self._last_kind = ""  # of the block that was stopped last
@@ -248,7 +250,7 @@ class Grammar:
                     self._waiting[event.index].append(event)
             case SignatureDelta():
                 if event.signature:
-                    self._begin_next(event.index, out)
+                    self._begin_next(event.index, {"thinking"}, out)
                 if event.index == self._key:
                     if event.signature and self._kind == "thinking":
                         self._signature += event.signature
@@ -257,16 +259,18 @@ class Grammar:
                 elif event.index in self._waiting:
                     self._waiting[event.index].append(event)
             case OtherDelta():
-                self._begin_next(event.index, out)
+                is_citation = event.delta.get("type") == "citations_delta"
+                if event.delta:
+                    self._begin_next(event.index, {"text"} if is_citation else _LAZY, out)
                 if event.index == self._key:
-                    if self._kind == "text" or event.delta.get("type") != "citations_delta":
+                    if self._kind == "text" or not is_citation:
                         self._emit(event, out)
                 elif event.index in self._waiting:
                     self._waiting[event.index].append(event)
             case MessageStart():
-                self.usage = self.usage.merged(event.usage)
+                self._count(event.usage)
             case MessageDelta():
-                self.usage = self.usage.merged(event.usage)
+                self._count(event.usage)
                 self._end = MessageDelta(
                     event.stop_reason or self._end.stop_reason,
                     event.stop_sequence or self._end.stop_sequence,
@@ -279,6 +283,12 @@ class Grammar:
                     out.append(event)
             case StreamError():
                 raise UpstreamStreamError(event, out)
+
+    def _count(self, usage: Usage) -> None:
+        if usage.prompt_tokens and not self.prompt_counted:
+            self.prompt_counted = True
+            self.usage = evolve(self.usage, input_tokens=None)  # all of the prompt may have come from a cache
+        self.usage = self.usage.merged(usage)
 
     def _start(self, event: BlockStart, out: list[StreamEvent], *, has_content: bool = False) -> None:
         kind = event.block.get("type", "")
@@ -296,8 +306,9 @@ class Grammar:
             self._close_open(out)
             self._open(event.index, event.block, out)
 
-    def _begin_next(self, index: int, out: list[StreamEvent]) -> None:
-        if self._next is not None and self._next.index == index:
+    def _begin_next(self, index: int, kinds: set[str], out: list[StreamEvent]) -> None:
+        """Begin the block that waits for content, now that there is some which blocks of ``kinds`` can hold."""
+        if self._next is not None and self._next.index == index and self._next.block.get("type") in kinds:
             self._start(self._next, out, has_content=True)
 
     def _open(self, key: int, block: dict[str, Any], out: list[StreamEvent]) -> None:

@@ -9,8 +9,8 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .events import Json
-from .tool_schema import Schema, resolve, variants
+from ccp_core.protocol.events import Json
+from ccp_core.protocol.tool_schema import Schema, resolve, variants
 
 _SWITCHES = frozenset(
     {"additionalItems", "additionalProperties", "unevaluatedItems", "unevaluatedProperties"}

@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
-from .code_spans import CodeSpans
+from ccp_core.protocol.code_spans import CodeSpans
 
 Piece: TypeAlias = tuple[Literal["text", "thinking"], str]
 

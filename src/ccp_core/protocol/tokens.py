@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from ccp_core.protocol.block_text import BILLING_HEADER
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.messages import MessagesRequest
 
@@ -38,7 +39,7 @@ _COUNT_BUDGET = 32_768
 """Characters that are looked at."""
 
 _BYTES = 4
-"""Bytes of a request's JSON for each token, about."""
+"""A token takes about so many bytes of a request's JSON."""
 
 _TOOLS = 100
 _TOOL = 30
@@ -53,8 +54,6 @@ _IMAGE_BYTES = 100
 _PDF_BYTES = 25
 _REMOTE = 1500
 """Tokens of an image or document that is only named by its URL."""
-
-_BILLING = "x-anthropic-billing-header"
 
 
 def count(body: Json) -> int:
@@ -179,7 +178,7 @@ class _Reader:
                 self._json({name: value for name, value in block.items() if name != "cache_control"})
 
     def _text(self, text: Any) -> None:
-        if isinstance(text, str) and not text.startswith(_BILLING):
+        if isinstance(text, str) and not text.startswith(BILLING_HEADER):
             self.texts.append(text)
 
     def _json(self, value: Any) -> None:

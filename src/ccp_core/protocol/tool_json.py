@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from .tool_schema import Schema, missing, without_nulls
+from ccp_core.protocol.tool_schema import Schema, missing, without_nulls
 
 _TRAILING_GARBAGE = re.compile(r"(?:[\s\]}),;`]|<[^<>]{1,64}>|\[/?[A-Z_]{1,32}\])*")
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'

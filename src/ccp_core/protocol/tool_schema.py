@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from .events import Json
+from ccp_core.protocol.events import Json
 
 Schema: TypeAlias = Mapping[str, Any]
 

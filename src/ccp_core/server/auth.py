@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from ccp_core.config.validators import is_loopback
 from ccp_core.errors import ApiError
+from ccp_core.protocol.lenient_json import clean
 from ccp_core.route import split_model
 
 TOKEN_HEADERS = ("x-api-key", "authorization", "anthropic-auth-token")
@@ -46,6 +47,7 @@ def authenticate(headers: Mapping[str, str], token: str, providers: Collection[s
 def _token(header: str, value: str | None) -> str:
     if not value:
         return ""
+    value = clean(value)  # a header may hold bytes that are no text
     if header == "authorization":
         scheme, _, rest = value.partition(" ")
         return rest.strip() if scheme.lower() == "bearer" else ""

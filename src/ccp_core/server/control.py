@@ -93,7 +93,7 @@ async def reload(request: web.Request) -> web.Response:
     """POST /ccp/reload: read the configuration again."""
     control = request.app.get(CONTROL)
     sent = request.headers.get(HEADER, "")
-    if control is None or not hmac.compare_digest(sent.encode(), control.secret.encode()):
+    if control is None or not hmac.compare_digest(sent.encode(errors="replace"), control.secret.encode()):
         raise ApiError(
             403, "permission_error", "Only `ccp reload`, run by the proxy's owner, may ask for this."
         )

@@ -56,17 +56,22 @@ class Situation:
         """How often it was tried, as the end of a sentence."""
         return f" (tried {self.tries} times)" if self.tries > 1 else ""
 
+    def setting(self, variable: str, key: str) -> str:
+        """How people find a setting of the provider: by its environment variable, or by its place in ccp.toml."""
+        prefixes = self.provider.spec.env_prefixes
+        return f"{prefixes[0]}_{variable}" if prefixes else f"providers.{self.provider.id}.{key} in ccp.toml"
+
     @property
     def key_setting(self) -> str:
         """Where a key belongs."""
-        return _setting(self.provider, "API_KEY", "api_key")
+        return self.setting("API_KEY", "api_key")
 
     @property
     def key_settings(self) -> str:
         """Where the keys in use come from."""
         if self.keys < 2:
             return self.key_setting
-        return f"{self.key_setting} and {_setting(self.provider, 'API_KEYS', 'api_keys')}"
+        return f"{self.key_setting} and {self.setting('API_KEYS', 'api_keys')}"
 
 
 def api_error(
@@ -184,11 +189,11 @@ def _endpoint_not_found(verdict: Verdict, at: Situation) -> ApiError:
     if at.provider.transport == "anthropic" and spec.local:
         since = f", which it has from {spec.messages_since} on" if spec.messages_since else ""
         text += f" It is too old for Anthropic Messages (/v1/messages){since}: update it"
-        text += f", or check {_setting(at.provider, 'BASE_URL', 'base_url')}."
-        text += f" Or use its chat completions: set {_setting(at.provider, 'TRANSPORT', 'transport')}"
+        text += f", or check {at.setting('BASE_URL', 'base_url')}."
+        text += f" Or use its chat completions: set {at.setting('TRANSPORT', 'transport')}"
         text += ' (transport = "openai").'
     else:
-        text += f" Check {_setting(at.provider, 'BASE_URL', 'base_url')}."
+        text += f" Check {at.setting('BASE_URL', 'base_url')}."
     return ApiError(400, "invalid_request_error", text)
 
 
@@ -212,7 +217,7 @@ def _unreachable(verdict: Verdict, at: Situation) -> ApiError:
         text += " If it listens at another address, set "
     else:
         text += " Check the network and "
-    text += f"{_setting(at.provider, 'BASE_URL', 'base_url')}."
+    text += f"{at.setting('BASE_URL', 'base_url')}."
     return ApiError(503, "api_error", text, _NO_RETRY)
 
 
@@ -267,9 +272,3 @@ def _in_words(seconds: float) -> str:
             return f"{math.ceil(seconds / size)} {unit}"
     number = max(1, math.ceil(seconds))
     return "1 second" if number == 1 else f"{number} seconds"
-
-
-def _setting(provider: Provider, variable: str, key: str) -> str:
-    """How a setting is named for people: its environment variable, or its place in ccp.toml."""
-    prefixes = provider.spec.env_prefixes
-    return f"{prefixes[0]}_{variable}" if prefixes else f"providers.{provider.id}.{key} in ccp.toml"

@@ -21,12 +21,10 @@ from ccp_core.gateway import Gateway
 from ccp_core.server.app import create_app
 from ccp_core.server.connection import Connection
 from ccp_core.server.control import CONTROL, Control, announced
-from ccp_core.server.listening import BACKLOG, CannotListen, listen, raise_descriptor_limit, shown_url
+from ccp_core.server.listening import BACKLOG, listen, raise_descriptor_limit, shown_url
 from ccp_core.server.reload import Load, Reloader
 from ccp_core.server.signals import Signals
 from ccp_core.server.state import GATEWAY, INTERRUPTION
-
-__all__ = ["CannotListen", "Server", "run", "run_in_loop", "serving", "shown_url"]
 
 T = TypeVar("T")
 

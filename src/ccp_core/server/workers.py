@@ -21,7 +21,7 @@ import structlog
 from attrs import asdict
 
 from ccp_core.config.settings import Settings
-from ccp_core.server.channel import Channel, ChannelClosed
+from ccp_core.server.channel import Channel
 from ccp_core.server.control import Control, announced
 from ccp_core.server.listening import listen, raise_descriptor_limit, shown_url
 from ccp_core.server.reload import Load, Reloader
@@ -99,15 +99,15 @@ class Workers:
         self._stopping.set()
         for listening in self._sockets:
             listening.close()
-        for number in list(self._channels):
-            with contextlib.suppress(ChannelClosed):
-                await self._channels[number].call("stop")
+        calls = [channel.call("stop") for channel in self._channels.values()]
+        # Their answers are not waited for: a worker that hangs gives none.
+        told = asyncio.gather(*calls, return_exceptions=True)
         longest = self.settings.server.drain_seconds + FAREWELL_SECONDS + 4 * CLOSE_SECONDS
         hurry = asyncio.ensure_future(at_once.wait())
         all_ended = asyncio.ensure_future(asyncio.wait(self._tasks))
         await asyncio.wait([hurry, all_ended], timeout=longest, return_when=asyncio.FIRST_COMPLETED)
-        hurry.cancel()
-        all_ended.cancel()
+        for waiting in (told, hurry, all_ended):
+            waiting.cancel()
 
     async def kill(self) -> None:
         """End at once what still runs."""

@@ -14,7 +14,7 @@ MIN_ANSWER = 1024
 """Tokens. Where fewer are left the upstream is to say that the prompt is too long, and the client compacts."""
 
 _BYTES = 2
-"""Of a request for each token, at least: most have about four."""
+"""A token takes at least so many bytes of a request; most take about four."""
 
 _MARGIN = 20
 """A twentieth of the prompt is left free, because its length is an estimate."""

@@ -70,9 +70,8 @@ class Attempt:
         self._may_be_last = may_be_last
         self._raw = raw
         self._stream: StreamContext | None = None  # while the upstream's answer has not ended
-        self._last: list[
-            StreamEvent
-        ] = []  # legal events that are sent only if the answer turns out whole, or has begun
+        # Legal events that are sent only if the answer turns out whole, or has begun.
+        self._last: list[StreamEvent] = []
 
     async def run(self, request: MessagesRequest, key: Key | None, adjustments: Sequence[Adjustment]) -> None:
         """Send ``request`` and pass on the whole answer. Raises AttemptFailed."""

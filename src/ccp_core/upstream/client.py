@@ -28,7 +28,7 @@ ERROR_BODY_SECONDS = 5.0
 """How long an error's body may take; what has come by then counts."""
 
 MAX_ANSWER_BODY = 64 * 1024 * 1024
-"""Bytes read of a JSON answer (model lists, counters)."""
+"""Bytes read of a JSON answer: a model list, a counter's, or a model's that came in one piece."""
 
 READ_BUFFER = 256 * 1024
 """Bytes that one stream may hold unread; past it the upstream is made to wait."""

@@ -5,7 +5,7 @@ that saves sending megabytes for nothing, and works with servers whose own words
 
 Some local servers drop the beginning of a prompt that does not fit into the context with which the model was loaded.
 The client never learns of it, and the model forgets its instructions. For them the estimate decides, and the loaded
-context is looked up anew, since models are loaded with other settings. What nobody tells stops nobody.
+context is looked up anew, since models are loaded with other settings. Where nothing is known, nothing is refused.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ ANSWER = 1024
 """Tokens that must be left for an answer, unless fewer were asked for."""
 
 _SHARE = 0.9
-"""Of the context that an estimate may fill where the server cuts; it can be wrong by some percent."""
+"""The part of the context that a prompt may fill where the server cuts: its length is an estimate."""
 
 _SURELY = 1.25
 """An estimate of so many times the context is too long even if it is wrong."""
 
 _BYTES = 2
-"""Of a request for each token, at least."""
+"""A token takes at least so many bytes of a request."""
 
 
 class ContextGuard:

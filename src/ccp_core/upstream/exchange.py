@@ -209,10 +209,10 @@ class Exchange:
                 await self._answer.close()
                 return None
             return await self._judge(upstream, route, tried, failed.failure, key)
+        grammar = self._answer.grammar
         if continuation is None:
-            upstream.note_usage(
-                route.model, request, self._estimate, self._answer.grammar.usage.prompt_tokens
-            )
+            reported = grammar.usage.prompt_tokens if grammar.prompt_counted else 0
+            upstream.note_usage(route.model, request, self._estimate, reported)
         return None
 
     async def _judge(

@@ -35,15 +35,14 @@ class Key:
 
 
 class NoKeyReady(Exception):
-    """Every key that may be used is cooling down.
+    """Every key that may be used is cooling down, or none is left for this request.
 
-    ``ready_in``: seconds until the first one has; None when none is left for this request. ``verdict``: what
-    made it cool, for the retry plan and the client's error.
+    ``verdict``, for the retry plan and the client's error: what made the first one cool that will be ready again, and
+    in how many seconds that is (``retry_after``).
     """
 
-    def __init__(self, ready_in: float | None, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict) -> None:
         super().__init__("no key is ready")
-        self.ready_in = ready_in
         self.verdict = verdict
 
 
@@ -95,7 +94,7 @@ class KeyRing:
             return None
         usable = [key for key in self._in_turn() if key.number not in avoid]
         if not usable:
-            raise NoKeyReady(None, _verdict_of(Cooling(0.0, VerdictKind.AUTHENTICATION)))
+            raise NoKeyReady(_verdict_of(Cooling(0.0, VerdictKind.AUTHENTICATION)))
         cooling = await self._cooling(usable, model)
         for key, left in zip(usable, cooling, strict=True):
             if left is None:
@@ -104,8 +103,7 @@ class KeyRing:
         limited = [left for left in waiting if left.kind not in _REFUSED]
         if not limited:
             return self._use(usable[0])
-        first = min(limited, key=lambda left: left.seconds)
-        raise NoKeyReady(first.seconds, _verdict_of(first))
+        raise NoKeyReady(_verdict_of(min(limited, key=lambda left: left.seconds)))
 
     async def ready(self, model: str = "", avoid: Collection[int] = ()) -> tuple[int, float | None]:
         """For the retry plan: how many keys can be used now, and in how many seconds the first one can.

@@ -14,7 +14,7 @@ MAX_MODELS = 256
 """Models remembered of one provider; the one used longest ago is forgotten first."""
 
 _WEIGHT = 0.25
-"""Of the newest answer in the ratio's average."""
+"""Weight of the newest answer in a ratio's moving average."""
 
 _BOUNDS = (0.25, 4.0)
 """A ratio outside of these is somebody's wrong usage figure, not a tokenizer."""
@@ -24,7 +24,7 @@ _MIN_TOKENS = 200
 
 _COUNTED_FIRST = 3
 _COUNTED_EVERY = 256
-"""Of a model's prompts so many are counted at first, and one of so many later."""
+"""A model's first prompts are all counted, later ones at this interval."""
 
 
 @define(kw_only=True)

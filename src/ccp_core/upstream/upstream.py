@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ccp_core.config.secrets import secrets_of
 from ccp_core.config.settings import ProviderSettings, Settings
@@ -150,13 +149,12 @@ class Upstream:
 
     def health(self) -> Json:
         """What /health says of this provider."""
-        health: dict[str, Any] = {
+        return {
             "transport": self.provider.transport,
             "base_url": self.provider.base_url,
             "keys": len(self.settings.keys),
             "in_flight": self.throttle.in_flight,
         }
-        return health
 
 
 def _throttle(provider: Provider, own: ProviderSettings, settings: Settings, storage: Storage) -> Throttle:

@@ -108,8 +108,6 @@ def _adapted(dialect: MessagesDialect, options: BuildOptions) -> MessagesDialect
     if "tool_choice" in options.omit:
         changes["tool_choices"] = frozenset()
     unwanted = {name.removeprefix("tools.") for name in options.omit if name.startswith("tools.")}
-    if "cache_control" in unwanted:
-        changes["cache_control"] = dialect.cache_control - {"tools"}
     if unwanted and dialect.tool_fields is not None:
         changes["tool_fields"] = dialect.tool_fields - unwanted
     if kind := options.replace.get("thinking.type"):

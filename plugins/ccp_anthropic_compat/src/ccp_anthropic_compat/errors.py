@@ -61,10 +61,9 @@ def _adjustment(text: str, body: Mapping[str, Any]) -> Adjustment | None:
     if _SIGNATURE.search(text) and kinds & {"thinking", "redacted_thinking"}:
         if _holds_unsigned_thinking(messages):
             return Adjustment(replace={HISTORY: "own"})
+        # Other conversations have signatures of their own.
         refused = frozenset({"messages.thinking", "messages.redacted_thinking"})
-        return Adjustment(
-            omit=refused, for_this_request=True
-        )  # other conversations have signatures of their own
+        return Adjustment(omit=refused, for_this_request=True)
     if _CACHE_CONTROL.search(text) and _holds_cache_marks(body):
         return Adjustment(omit=frozenset({"cache_control"}))
     if adjustment := _thinking(text, body):

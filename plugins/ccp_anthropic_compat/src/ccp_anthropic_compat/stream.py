@@ -50,7 +50,7 @@ _STOP_REASONS = {
 _CUT = {"max_tokens", "model_context_window_exceeded"}
 _DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 _THINKING_INDEX = 1_000_000
-"""Of thinking that was taken out of text; calls that were taken out of it are numbered from here."""
+"""The index of thinking that was found in text; calls that were found in text are numbered from here."""
 
 
 class MessagesStream:

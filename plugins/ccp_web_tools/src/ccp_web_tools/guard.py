@@ -2,13 +2,14 @@
 
 An address comes from a model's words or from a web page, so it is hostile. The rules:
 
-1. The text is judged as the HTTP client will read it: one parser (yarl), and whatever two parsers could
-read differently (backslashes, user info, numbers in place of a host, trailing dots) is refused. 2. What
-counts is the address of the socket. A name is looked up once, all its addresses must be public, and the
-address is judged again when the socket for it is made; so a name that changes its address, and an address
-written as a number, gain nothing. 3. Of public addresses those of this machine and its neighbours are refused
-as well: a firewall may stand before them. 4. A redirect is a new address, judged from the beginning. 5. No
-proxy, whose own look-ups nobody could judge; no cookies, no credentials.
+1. The text is judged as the HTTP client will read it: one parser (yarl), and whatever two parsers could read
+   differently (backslashes, user info, numbers in place of a host, trailing dots) is refused.
+2. What counts is the address of the socket. A name is looked up once, all its addresses must be public, and the
+   address is judged again when the socket for it is made; so a name that changes its address, and an address written
+   as a number, gain nothing.
+3. Of public addresses those of this machine and its neighbours are refused as well: a firewall may stand before them.
+4. A redirect is a new address, judged from the beginning.
+5. No proxy, whose own look-ups nobody could judge; no cookies, no credentials.
 """
 
 from __future__ import annotations
@@ -54,9 +55,8 @@ _NOT_PUBLIC_V4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-_PUBLIC_V6 = ip_network(
-    "2000::/3"
-)  # outside it: loopback, mapped, NAT64, unique local, link-local, multicast …
+_PUBLIC_V6 = ip_network("2000::/3")
+"""Outside it: loopback, mapped, NAT64, unique local, link-local, multicast …"""
 _NOT_PUBLIC_V6 = tuple(
     ip_network(network)
     for network in (

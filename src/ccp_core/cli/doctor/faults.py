@@ -55,7 +55,7 @@ def fault(verdict: Verdict, at: Situation, places: str) -> Finding:
         "route": at.route,
         "keys": at.key_settings,
         "keys_url": f" Keys are made at {at.provider.spec.keys_url}" if at.provider.spec.keys_url else "",
-        "base_url": setting(at, "BASE_URL", "base_url"),
+        "base_url": at.setting("BASE_URL", "base_url"),
         "places": places,
     }
     cure = _CURES[verdict.kind] if verdict.kind in _CURES else _cure_of_place(verdict.kind, at)
@@ -64,15 +64,9 @@ def fault(verdict: Verdict, at: Situation, places: str) -> Finding:
     return Finding(check, "problem", text.format_map(words) + quoted, cure.format_map(words))
 
 
-def setting(at: Situation, variable: str, key: str) -> str:
-    """How people find a setting of the provider: its variable, or its place in ccp.toml."""
-    prefixes = at.provider.spec.env_prefixes
-    return f"{prefixes[0]}_{variable}" if prefixes else f"providers.{at.provider.id}.{key} in ccp.toml"
-
-
 def _cure_of_place(kind: Kind, at: Situation) -> str:
     """For a server that is not there, or is not the one that is meant."""
-    spec, transport = at.provider.spec, setting(at, "TRANSPORT", "transport")
+    spec, transport = at.provider.spec, at.setting("TRANSPORT", "transport")
     if kind is Kind.ENDPOINT_NOT_FOUND:
         cure = "Check {base_url}."
         if at.provider.transport == "anthropic" and "openai" in spec.transports:

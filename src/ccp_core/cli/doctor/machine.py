@@ -20,7 +20,7 @@ from ccp_core.config.problems import place_of
 from ccp_core.config.sources import LoadedSettings
 from ccp_core.config.validators import is_loopback
 from ccp_core.gateway import Gateway
-from ccp_core.server.run import shown_url
+from ccp_core.server.listening import shown_url
 
 VERSION_TIMEOUT = 20.0
 """Seconds that the client may take to tell its version."""
@@ -134,8 +134,8 @@ def _address(url: str) -> tuple[str, int | None]:
 
 def _client_settings(environ: Mapping[str, str], url: str) -> Iterator[Finding]:
     """The client's own settings file can hold variables, too, and they count more than the environment."""
-    folder = Path(environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
-    path = folder / "settings.json"
+    folder = environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")
+    path = Path(folder, "settings.json")
     try:
         settings = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError):

@@ -8,7 +8,7 @@ from itertools import count
 
 from attrs import frozen
 
-from ccp_core.cli.doctor.faults import fault, setting
+from ccp_core.cli.doctor.faults import fault
 from ccp_core.cli.doctor.findings import Finding, Section
 from ccp_core.cli.doctor.probe import Observer, ProbeResult, probe
 from ccp_core.cli.model_rows import window_text
@@ -100,15 +100,15 @@ async def _list_with(upstream: Upstream, secret: str, timeout: float, check: str
         verdict = upstream.lane.classify_error(failed.failure)
         found = fault(verdict, situation, "")
         if verdict.kind in _KEY_KINDS:
-            return Finding(check, found.status, _clean(upstream, found.text), found.cure)
+            return Finding(check, found.status, upstream.redact(found.text), found.cure)
         if failed.failure.cause == "status":  # it is there, but has no list: that is no obstacle
             status = failed.failure.status
             return Finding(
                 "models", "warning", f"its list of models cannot be had (status {status})", found.cure
             )
-        return Finding("reachable", found.status, _clean(upstream, found.text), found.cure)
+        return Finding("reachable", found.status, upstream.redact(found.text), found.cure)
     except ApiError as error:
-        return Finding("models", "problem", _clean(upstream, error.message), "See `ccp plugins`.")
+        return Finding("models", "problem", upstream.redact(error.message), "See `ccp plugins`.")
     return None
 
 
@@ -131,10 +131,10 @@ def _judge(upstream: Upstream, model: RoutedModel, result: ProbeResult) -> list[
     if result.error is not None:
         if result.verdict is None:
             return [
-                Finding("request", "problem", _clean(upstream, result.error.message), "See `ccp plugins`.")
+                Finding("request", "problem", upstream.redact(result.error.message), "See `ccp plugins`.")
             ]
         found = fault(result.verdict, situation, places)
-        return [Finding(found.check, found.status, _clean(upstream, found.text), found.cure)]
+        return [Finding(found.check, found.status, upstream.redact(found.text), found.cure)]
     return [
         Finding("answer", "ok", _listed(upstream, model.route.model)),
         _first_token(result),
@@ -165,9 +165,7 @@ def _first_token(result: ProbeResult) -> Finding:
 def _streams(result: ProbeResult, at: Situation) -> Finding:
     if result.streamed:
         return Finding("streaming", "ok", "yes")
-    cure = (
-        f"Answers come whole and late. Check {setting(at, 'BASE_URL', 'base_url')}, and what is in between."
-    )
+    cure = f"Answers come whole and late. Check {at.setting('BASE_URL', 'base_url')}, and what is in between."
     return Finding("streaming", "warning", "no: the answer came in one piece", cure)
 
 
@@ -219,10 +217,6 @@ def _window(upstream: Upstream, model: RoutedModel, at: Situation) -> Finding:
     )
     cure = f"{fix}: the first request of Claude Code alone has more than 20,000 tokens."
     return Finding("context", "problem", text, cure)
-
-
-def _clean(upstream: Upstream, text: str) -> str:
-    return upstream.redact(text)
 
 
 def routed_models(gateway: Gateway) -> Mapping[str, list[RoutedModel]]:

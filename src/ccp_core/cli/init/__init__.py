@@ -98,6 +98,7 @@ def _interview(target: Target, plugins: PluginHost, force: bool) -> Settings:
     from ccp_core.cli.init.draft import Draft
     from ccp_core.cli.init.from_env import old_files
     from ccp_core.cli.init.questions import Interview
+    from ccp_core.config.files import home_folder
     from ccp_core.config.problems import ConfigError
     from ccp_core.config.settings import Settings
 
@@ -114,7 +115,7 @@ def _interview(target: Target, plugins: PluginHost, force: bool) -> Settings:
         if what == "leave":
             raise KeyboardInterrupt
         settings = target.load() if what == "change" else settings
-    elif old := old_files(Path.home(), Path.cwd()):
+    elif old := old_files(Path.cwd(), home_folder()):
         name = questionary.select(
             "There are settings of an earlier version. Take them over?",
             choices=[*old, questionary.Choice("No, ask me", "")],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import evolve, fields
 
+from ccp_core.config.files import dotenv_candidates
 from ccp_core.config.names import KNOWN_PROVIDERS
 from ccp_core.config.settings import FallbackSettings, ModelSettings, ProviderSettings, Settings
 from ccp_core.config.sources import load_env_file
@@ -46,10 +47,6 @@ def _routed(settings: Settings) -> set[str]:
     return {pair[0] for text in texts if (pair := split_model(text))}
 
 
-def old_files(home: Path, cwd: Path) -> Mapping[str, Path]:
+def old_files(cwd: Path, home: Path | None) -> Mapping[str, Path]:
     """The ``.env`` files of earlier versions that exist, by the way people write them."""
-    candidates = (cwd / ".env", *(home / ".config" / name / ".env" for name in _FOLDERS))
-    return {str(path): path for path in candidates if path.is_file()}
-
-
-_FOLDERS = ("claude-code-proxy", "free-claude-code")
+    return {str(path): path for path in dotenv_candidates(cwd, home) if path.is_file()}

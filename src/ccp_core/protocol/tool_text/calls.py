@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
-from ..events import Json
-from ..tool_json import complete_arguments, declared_name, dump
-from ..tool_schema import Schema, Unfit, fitted, from_text, missing, types
+from ccp_core.protocol.events import Json
+from ccp_core.protocol.tool_json import complete_arguments, declared_name, dump
+from ccp_core.protocol.tool_schema import Schema, Unfit, fitted, from_text, missing, types
 
 Tools: TypeAlias = Mapping[str, Schema]
 

@@ -22,10 +22,10 @@ from functools import lru_cache, partial
 from string import ascii_letters, digits
 from typing import TypeAlias
 
-from ..code_spans import CodeSpans
-from . import tagged, tokens
-from .calls import TextToolCall, Tools, from_json
-from .reader import Reader, Step
+from ccp_core.protocol.code_spans import CodeSpans
+from ccp_core.protocol.tool_text import tagged, tokens
+from ccp_core.protocol.tool_text.calls import TextToolCall, Tools, from_json
+from ccp_core.protocol.tool_text.reader import Reader, Step
 
 Grammar: TypeAlias = Callable[[Reader, Tools], Step[list[TextToolCall]]]
 

@@ -16,8 +16,16 @@ from __future__ import annotations
 
 import re
 
-from .calls import TextToolCall, Tools, from_arguments, from_json, from_texts, is_declared, one
-from .reader import Reader, Step
+from ccp_core.protocol.tool_text.calls import (
+    TextToolCall,
+    Tools,
+    from_arguments,
+    from_json,
+    from_texts,
+    is_declared,
+    one,
+)
+from ccp_core.protocol.tool_text.reader import Reader, Step
 
 NAMESPACES = ("", "antml:", "minimax:", "｜DSML｜")
 WRAPPERS = tuple(

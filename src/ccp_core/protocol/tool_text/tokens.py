@@ -21,8 +21,8 @@ Observed and accepted: the outer token missing, a closing token missing behind a
 
 from __future__ import annotations
 
-from .calls import TextToolCall, Tools, from_arguments, from_json, is_declared, one
-from .reader import Reader, Step
+from ccp_core.protocol.tool_text.calls import TextToolCall, Tools, from_arguments, from_json, is_declared, one
+from ccp_core.protocol.tool_text.reader import Reader, Step
 
 
 def _spelled(token: str) -> tuple[str, ...]:

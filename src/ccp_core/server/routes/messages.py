@@ -10,17 +10,17 @@ from aiohttp import web
 
 from ccp_core.errors import ApiError, ClientGone
 from ccp_core.gateway import Gateway
+from ccp_core.protocol.events import StreamEvent
 from ccp_core.protocol.grammar import Grammar
 from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_request
 from ccp_core.protocol.tokens import estimate
+from ccp_core.redact import SECRET_HEADERS
 from ccp_core.route import Caller, LocalAnswer, RequestRecord
 from ccp_core.server.answer import Answer, CollectedAnswer, StreamedAnswer
 from ccp_core.server.errors import failure_of
 from ccp_core.server.state import GATEWAY, INTERRUPTION, RECORDED, REQUEST_ID, TOKEN_ROUTE
 from ccp_core.upstream.exchange import Exchange
 from ccp_core.upstream.raw import RawLog
-
-_SECRET_HEADERS = {"authorization", "x-api-key", "anthropic-auth-token", "cookie", "proxy-authorization"}
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -132,7 +132,7 @@ async def _read_body(request: web.Request) -> bytes:
 
 def caller_of(headers: Mapping[str, str], token_route: str | None) -> Caller:
     """Who asks, without anything that could hold a token."""
-    kept = {low: value for name, value in headers.items() if (low := name.lower()) not in _SECRET_HEADERS}
+    kept = {low: value for name, value in headers.items() if (low := name.lower()) not in SECRET_HEADERS}
     return Caller(
         token_route=token_route,
         session_id=kept.get("x-claude-code-session-id", ""),
@@ -143,15 +143,16 @@ def caller_of(headers: Mapping[str, str], token_route: str | None) -> Caller:
 
 async def _answer_from(local: LocalAnswer, answer: Answer) -> None:
     grammar = answer.grammar
+    rest: list[StreamEvent] = []
     if isinstance(local.events, AsyncIterator):
         async for batch in local.events:
-            legal = grammar.accept(batch)
-            if legal:
+            if legal := grammar.accept(batch):
                 await answer.send(legal)
     else:
-        await answer.send(grammar.accept(local.events))
-    if not grammar.finished:
-        await answer.send(grammar.finish())
+        rest = grammar.accept(local.events)
+    rest += grammar.finish()
+    if rest:
+        await answer.send(rest)
 
 
 def _finish(record: RequestRecord, answer: StreamedAnswer | CollectedAnswer, started: float) -> None:

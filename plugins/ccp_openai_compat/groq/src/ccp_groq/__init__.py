@@ -9,7 +9,7 @@ from ccp_core.hookspecs import hookimpl
 from ccp_core.host import ProviderRegistrar
 from ccp_core.provider import BuildOptions, ModelCard, Provider, ProviderSpec, UpstreamRequest
 from ccp_groq.errors import classify
-from ccp_groq.models import dialect, is_for_chat, vision
+from ccp_groq.models import DIALECT, is_for_chat, vision
 
 _UNCHECKED = "disable_tool_validation"
 
@@ -22,7 +22,7 @@ SPEC = ProviderSpec(
     keys_url="https://console.groq.com/keys",
     default_max_tokens=16384,  # the rate is charged with what an answer may have, not with what it has
     vision=vision,
-    dialects={"openai": dialect},
+    dialects={"openai": DIALECT},
 )
 
 

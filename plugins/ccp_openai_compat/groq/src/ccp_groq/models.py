@@ -15,17 +15,6 @@ _TEXT_ONLY = re.compile(r"gpt-oss|llama-3|qwen3-|kimi-k2")
 _NO_CHAT = re.compile(r"whisper|\btts\b|orpheus|guard|embed")
 
 
-def dialect(model: str) -> ChatDialect:
-    """The facts of Groq's endpoint for a model."""
-    return ChatDialect(
-        max_tokens_field="max_completion_tokens",
-        omit=frozenset({"stream_options"}),  # it counts without being asked
-        empty_content="",  # nulls in messages may be refused
-        reasoning=reasoning,
-        replay="reasoning",
-    )
-
-
 def reasoning(wish: ReasoningWish) -> Mapping[str, Any]:
     """The wish in the family's words. Models that do not think refuse all of them and get none."""
     if "gpt-oss" in wish.model:
@@ -34,6 +23,15 @@ def reasoning(wish: ReasoningWish) -> Mapping[str, Any]:
         return {}
     switch = _EFFORT_OR_OFF if "qwen3.8" in wish.model else _OFF
     return {**switch(wish), "reasoning_format": "parsed"}  # unless asked, thinking may come as text
+
+
+DIALECT = ChatDialect(
+    max_tokens_field="max_completion_tokens",
+    omit=frozenset({"stream_options"}),  # it counts without being asked
+    empty_content="",  # nulls in messages may be refused
+    reasoning=reasoning,
+    replay="reasoning",
+)
 
 
 def vision(model: str) -> bool | None:

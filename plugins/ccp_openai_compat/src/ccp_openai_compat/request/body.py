@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
 from attrs import Factory, field, frozen
 
-from ccp_core.protocol.block_text import system_blocks
+from ccp_core.protocol.block_text import schema_instructions, system_blocks
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.history import repair
 from ccp_core.protocol.members import with_value, without
@@ -174,10 +173,7 @@ def _add_output_format(draft: _Draft, body: Json) -> None:
         body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
         return
     draft.notes.append("the wanted output format became an instruction")
-    wanted = orjson.dumps(schema).decode()
-    instruction = (
-        f"Answer with JSON alone, without a code fence, that is valid under this JSON schema:\n{wanted}"
-    )
+    instruction = schema_instructions(schema)
     last = body["messages"][-1]
     if last["role"] == "user" and isinstance(last["content"], str):
         last["content"] += f"\n\n{instruction}"

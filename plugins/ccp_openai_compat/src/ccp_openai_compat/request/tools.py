@@ -72,7 +72,7 @@ def declare(tools: list[Json], dialect: ChatDialect) -> Toolset:
 def _toolset(tools: list[Json], adapt: AdaptParameters | None) -> Toolset:
     toolset = Toolset()
     for tool in tools:
-        if tool.get("type", "custom") != "custom":
+        if tool.get("type") not in (None, "custom"):
             toolset.left_out = True
             continue
         name = tool.get("name", "")

@@ -271,9 +271,7 @@ class ChatStream:
         self.ended = True
 
     def _fail(self, payload: Any, out: list[StreamEvent]) -> None:
-        if (
-            self._stop_reason is not None
-        ):  # everything has been said; the error is of what would have come behind
+        if self._stop_reason is not None:  # all has been said; the error is of what would have come behind it
             self._end(out)
             return
         self._send_run(out)
