@@ -110,7 +110,9 @@ async def odd_requests(proxy) -> None:
         writer.close()
 
 
-def assert_secret(proxy, how: str) -> None:
+async def assert_secret(proxy, how: str) -> None:
+    """End the proxy, which writes the lines that wait, and look for what was planted."""
+    await asyncio.to_thread(proxy.process.stop)
     written = proxy.process.log + proxy.process.log_file
     assert "attempt_failed" in written or "request" in written  # it has logged at all
     for marker in (PROMPT, KEY):
@@ -139,7 +141,7 @@ async def test_no_log_line_holds_a_planted_key_or_prompt(transport, fake_upstrea
             await proxy.ask_roughly({**TURN_WITH_PROMPT, "stream": streamed})
     assert len(upstream.model_calls) >= 2 * len(answers)
     await odd_requests(proxy)
-    assert_secret(proxy, transport)
+    await assert_secret(proxy, transport)
 
 
 async def test_no_log_line_holds_what_an_exception_of_a_plugin_quotes(tmp_path, fake_upstream, start_process):
@@ -156,7 +158,7 @@ async def test_no_log_line_holds_what_an_exception_of_a_plugin_quotes(tmp_path, 
     assert status == 500
     assert "quoting" in body["error"]["message"]
     assert PROMPT not in str(body)
-    assert_secret(proxy, "plugin")
+    await assert_secret(proxy, "plugin")
 
 
 async def test_no_log_line_holds_the_credentials_of_a_proxy_that_fails(fake_upstream, start_process):
@@ -170,7 +172,7 @@ async def test_no_log_line_holds_the_credentials_of_a_proxy_that_fails(fake_upst
     status, body = await proxy.ask(TURN_WITH_PROMPT)
     assert status == 503
     assert KEY not in str(body)
-    assert_secret(proxy, "proxy")
+    await assert_secret(proxy, "proxy")
 
 
 async def test_a_client_that_leaves_in_the_middle_leaves_nothing_in_the_log(fake_upstream, start_process):
@@ -180,4 +182,4 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing_in_the_log(fake
         stream = await proxy.open(messages=[{"role": "user", "content": BOTH}])
         stream.response.close()
     await proxy.ask()
-    assert_secret(proxy, "client left")
+    await assert_secret(proxy, "client left")

@@ -238,6 +238,34 @@ async def test_a_worker_for_which_nothing_is_left_is_tried_again(needs_proc, mon
 
 
 @posix
+async def test_a_worker_that_is_just_being_started_ends_with_the_others(monkeypatch, unused_tcp_port):
+    spawn = asyncio.create_subprocess_exec
+    started, go_on = asyncio.Event(), asyncio.Event()
+    made = []
+
+    async def slowly(*arguments, **options):
+        made.append(await spawn(*arguments, **options))
+        started.set()
+        await go_on.wait()
+        return made[0]
+
+    monkeypatch.setattr("ccp_core.server.workers.asyncio.create_subprocess_exec", slowly)
+    settings = Settings(server=ServerSettings(port=unused_tcp_port, workers=1))
+    keeper = workers.Workers(settings, listen("127.0.0.1", unused_tcp_port), lambda: LoadedSettings(settings))
+    starting = asyncio.ensure_future(keeper.start())
+    try:
+        await started.wait()
+        ending = asyncio.ensure_future(keeper.kill())
+        go_on.set()
+        await asyncio.wait_for(ending, 10)
+    finally:
+        await asyncio.gather(starting, return_exceptions=True)
+        if made[0].returncode is None:
+            made[0].kill()
+    assert made[0].returncode == -signal.SIGKILL
+
+
+@posix
 async def test_a_port_without_any_worker_is_told(monkeypatch, unused_tcp_port):
     async def never(*arguments, **options):
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")

@@ -156,6 +156,8 @@ class Workers:
             ours.close()
             raise
         self._processes[number] = process
+        if self._stopping.is_set():  # while it was being started
+            process.kill()
         channel = self._channels[number] = await Channel.open(ours, self._methods(number, up))
         try:
             return await process.wait()
