@@ -17,6 +17,7 @@ import json
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,7 +160,7 @@ class _Lines:
     def __init__(self, redactor: Redactor, outputs: Sequence[Output]) -> None:
         self._redactor = redactor
         self._outputs = outputs
-        self._waiting: list[EventDict] = []
+        self._waiting: deque[EventDict] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None  # whose timer writes what waits
         atexit.register(self.write)
 
@@ -174,9 +175,10 @@ class _Lines:
     def write(self) -> None:
         """Write all that waits."""
         self._loop = None
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            clean = [self._clean(event) for event in waiting]
+        clean: list[EventDict] = []
+        while self._waiting:  # another thread may be adding to it
+            clean.append(self._clean(self._waiting.popleft()))
+        if clean:
             for output in self._outputs:
                 output(clean)
 
