@@ -41,6 +41,18 @@ def provider_of(refusal: Fixture) -> str:
     return IDS.get(folder, folder)
 
 
+def answer_around_compaction(request: RecordedRequest, asked: list[str]) -> Answer | None:
+    """The summary that the client asks for, and the turn that follows it; None for any other turn."""
+    text = read_conversation(request).user_text
+    if "Respond with TEXT ONLY" in text:
+        asked.append("summary")
+        return say(request, Turn(text=SUMMARY))
+    if "likes tea" in text:
+        asked.append("compacted")
+        return say(request, Turn(text="Tea it is."))
+    return None
+
+
 @pytest.mark.parametrize("refusal", REFUSALS, ids=[f"{provider_of(one)}-{one.name}" for one in REFUSALS])
 def test_the_client_compacts_when_a_provider_refuses_a_long_conversation(
     refusal: Fixture, client: ClaudeClient, tmp_path: Path
@@ -49,12 +61,8 @@ def test_the_client_compacts_when_a_provider_refuses_a_long_conversation(
 
     def upstream_of_the_provider(request: RecordedRequest) -> Answer:
         conversation = read_conversation(request)
-        if "Respond with TEXT ONLY" in conversation.user_text:
-            asked.append("summary")
-            return say(request, Turn(text=SUMMARY))
-        if "likes tea" in conversation.user_text:
-            asked.append("compacted")
-            return say(request, Turn(text="Tea it is."))
+        if (answer := answer_around_compaction(request, asked)) is not None:
+            return answer
         if conversation.tool_turns >= ENOUGH:
             asked.append("too long")
             return refusal.answer()
@@ -86,12 +94,8 @@ def test_the_client_compacts_when_the_proxy_knows_that_a_conversation_is_too_lon
 
     def patient(request: RecordedRequest) -> Answer:
         conversation = read_conversation(request)
-        if "Respond with TEXT ONLY" in conversation.user_text:
-            asked.append("summary")
-            return say(request, Turn(text=SUMMARY))
-        if "likes tea" in conversation.user_text:
-            asked.append("compacted")
-            return say(request, Turn(text="Tea it is."))
+        if (answer := answer_around_compaction(request, asked)) is not None:
+            return answer
         asked.append("turn")
         if conversation.tool_turns > 2 * ENOUGH:
             return say(request, Turn(text="Nobody has told me to stop."))

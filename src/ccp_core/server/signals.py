@@ -41,9 +41,11 @@ class Signals:
     def close(self) -> None:
         """Let signals do again what they did before."""
         for number, before in self._before.items():
-            with contextlib.suppress(NotImplementedError, RuntimeError):
+            with contextlib.suppress(NotImplementedError, RuntimeError):  # as in _handle: Windows has none
                 self._loop.remove_signal_handler(number)
-            with contextlib.suppress(ValueError, TypeError):
+            with contextlib.suppress(
+                ValueError, TypeError
+            ):  # not the main thread; a handler that was not Python's
                 signal.signal(number, before)
 
     def _request_stop(self) -> None:
