@@ -62,3 +62,48 @@ def test_a_block_whose_type_is_no_word_is_named(kind: object) -> None:
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     with contextlib.suppress(InvalidRequest):
         assert parse_request(body).messages
+
+
+TOOLS = [{"name": "Read", "description": 'says "tools":[{}], and \\ more', "input_schema": {"type": "object"}}]
+LINE = [{"role": "user", "content": 'I said "tools":[{"name": "Read"}]'}]
+
+
+def test_tools_that_come_again_are_the_same_objects() -> None:
+    first = parse_request(orjson.dumps({"messages": LINE, "tools": TOOLS, "stream": True}))
+    again = parse_request(orjson.dumps({"messages": LINE * 2, "tools": TOOLS, "max_tokens": 5}))
+    assert again.tools is first.tools
+    assert again.body == {"messages": LINE * 2, "tools": TOOLS, "max_tokens": 5}
+
+
+KNOWN = orjson.dumps(TOOLS)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        b'"tools":%b' % KNOWN,
+        b'"metadata":{"tools":%b}' % KNOWN,
+        b'"tools":[],"metadata":{"tools":%b}' % KNOWN,
+        b'"tools":%b,"metadata":{"tools":[{"name":"other"}]}' % KNOWN,
+        b'"tools":%b,"tools":[{"name":"other"}]' % KNOWN,
+        b'"tools":[{"name":"other"}],"tools":%b' % KNOWN,
+        b'"tools" : %b' % KNOWN,
+        b'"tools":%b,"metadata":{"text":%b}' % (KNOWN, orjson.dumps(f'and "tools":{KNOWN.decode()}')),
+        b'"tools":[{"name":"outer","input_schema":{"tools":%b}}]' % KNOWN,
+        b'"tools":null',
+    ],
+)
+def test_tools_that_came_before_change_nothing_of_what_is_read(members: bytes) -> None:
+    parse_request(orjson.dumps({"messages": LINE, "tools": TOOLS}))
+    body = b'{"messages":%b,%b}' % (orjson.dumps(LINE), members)
+    assert parse_request(body).body == orjson.loads(body)
+
+
+@pytest.mark.parametrize("behind", [b"x", b"]", b",", b"", b"}}"])
+def test_what_is_wrong_behind_tools_that_came_before_is_found_where_it_stands(behind: bytes) -> None:
+    parse_request(orjson.dumps({"messages": LINE, "tools": TOOLS}))
+    body = b'{"messages":%b,"tools":%b%b' % (orjson.dumps(LINE), KNOWN, behind)
+    with pytest.raises(orjson.JSONDecodeError) as error:
+        orjson.loads(body)
+    with pytest.raises(InvalidRequest, match=rf"at character {error.value.pos}\)"):
+        parse_request(body)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from attrs import field, frozen
 
+from ccp_core.protocol import known_tools
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.lenient_json import clean
 
@@ -98,7 +99,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
     """Parse a request body. Raises InvalidRequest with a text that names the field."""
     try:
-        body = orjson.loads(data)
+        body = known_tools.loads(data)
     except orjson.JSONDecodeError as error:
         body = _with_whole_characters(data)
         if body is None:

@@ -1,0 +1,63 @@
+"""The JSON of a request, whose tools are parsed once for a session and not once for a turn.
+
+A client declares the same tools in every turn of a session, byte for byte, and they are about half of a usual
+request. So the JSON of the latest ones is kept; where it comes again, it is cut out before the rest is parsed,
+and the parsed tools are put back: shared by requests, and so never to be changed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from typing import Any
+
+import orjson
+
+_MEMBER = b'"tools":'
+_MAX_BYTES = 1024 * 1024
+"""Larger declarations are not kept."""
+
+# Stands for known tools. Nobody can guess it, so it comes from nowhere else.
+_STAND_IN = secrets.token_hex(16)
+_STAND_IN_JSON = orjson.dumps(_STAND_IN)
+
+_known: deque[tuple[bytes, list[Any]]] = deque(maxlen=8)
+
+
+def loads(data: bytes) -> Any:
+    """What ``orjson.loads`` gives. Raises orjson.JSONDecodeError."""
+    start = data.rfind(_MEMBER) + len(_MEMBER)  # behind the messages, so found sooner from the end
+    if start < len(_MEMBER):
+        return orjson.loads(data)
+    for packed, tools in _known:
+        if data.startswith(packed, start):
+            body = _without(data, start, start + len(packed))
+            if body is not None:
+                body["tools"] = tools
+                return body
+    body = orjson.loads(data)
+    if type(body) is dict and type(tools := body.get("tools")) is list and tools:
+        _remember(data, start, tools)
+    return body
+
+
+def _without(data: bytes, start: int, end: int) -> Any:
+    """The body with the stand-in for its tools; None when what was cut out is not the body's own tools.
+
+    An unescaped quotation mark is never inside a JSON string: what was cut out was a member's value, if of another
+    object perhaps.
+    """
+    try:
+        body = orjson.loads(b"".join((data[:start], _STAND_IN_JSON, data[end:])))
+    except orjson.JSONDecodeError:
+        return None  # parsed again as it came, for the place of the error
+    return body if type(body) is dict and body.get("tools") == _STAND_IN else None
+
+
+def _remember(data: bytes, start: int, tools: list[Any]) -> None:
+    try:
+        packed = orjson.dumps(tools)
+    except orjson.JSONEncodeError:  # nested too deeply to be written again
+        return
+    if len(packed) <= _MAX_BYTES and data.startswith(packed, start):  # else written in another way, or elsewhere
+        _known.appendleft((packed, tools))
