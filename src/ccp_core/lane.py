@@ -93,12 +93,16 @@ class Lane:
             events = self._translate(stream, chunk)
         except Exception as error:
             raise self._raised("ccp_translate_chunk", error) from error
-        return self._checked("ccp_translate_chunk", events, stream=stream, chunk=chunk)
+        if wrong := _wrong(events):
+            raise self._nonsense("ccp_translate_chunk", {"stream": stream, "chunk": chunk}, wrong)
+        return events or ()
 
     def finish_stream(self, stream: StreamContext) -> Sequence[StreamEvent]:
         """What is still to be said when the upstream has closed the stream."""
         events = self.ask("ccp_finish_stream", object, stream=stream)
-        return self._checked("ccp_finish_stream", events, stream=stream)
+        if wrong := _wrong(events):
+            raise self._nonsense("ccp_finish_stream", {"stream": stream}, wrong)
+        return events or ()
 
     def classify_error(self, failure: UpstreamFailure) -> Verdict:
         """What a failure means. A plugin that fails in this is left out: what went wrong first is what matters."""
@@ -150,21 +154,6 @@ class Lane:
             raise self._nonsense(hook, arguments, f"{kind(answer)} is no {wanted.__name__}")
         return answer
 
-    def _checked(self, hook: str, events: Any, **arguments: Any) -> Sequence[StreamEvent]:
-        if events is None:
-            return ()
-        if type(events) is not list and not isinstance(events, list | tuple):
-            raise self._nonsense(hook, arguments, f"{kind(events)} is no list of stream events")
-        for event in events:
-            content = EVENT_CONTENT.get(type(event))
-            if content is None:
-                raise self._nonsense(hook, arguments, f"{kind(event)} is no stream event")
-            name, wanted = content
-            if not isinstance(value := getattr(event, name), wanted):
-                what = f"{name} of its {type(event).__name__} is {kind(value)} and no {wanted.__name__}"
-                raise self._nonsense(hook, arguments, what)
-        return events
-
     def _asked(self, hook: str) -> list[pluggy.HookImpl]:
         """The implementations, first asked first."""
         return list(reversed(getattr(self._hook, hook).get_hookimpls()))
@@ -180,6 +169,20 @@ class Lane:
         failed = HookFailed(hook, self._distribution_of(plugin), what, plugin)
         self._report(failed)
         return failed
+
+
+def _wrong(events: Any) -> str | None:
+    """What makes a hook's answer no list of stream events; None for one that is, and for no answer."""
+    if type(events) is not list and not isinstance(events, list | tuple | None):
+        return f"{kind(events)} is no list of stream events"
+    for event in events or ():
+        content = EVENT_CONTENT.get(type(event))
+        if content is None:
+            return f"{kind(event)} is no stream event"
+        name, wanted = content
+        if not isinstance(value := getattr(event, name), wanted):
+            return f"{name} of its {type(event).__name__} is {kind(value)} and no {wanted.__name__}"
+    return None
 
 
 def _straight(caller: pluggy.HookCaller) -> Callable[[StreamContext, Sequence[SSEEvent]], Any]:

@@ -64,7 +64,9 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         assert parse_request(body).messages
 
 
-TOOLS = [{"name": "Read", "description": 'says "tools":[{}], and \\ more', "input_schema": {"type": "object"}}]
+TOOLS = [
+    {"name": "Read", "description": 'says "tools":[{}], and \\ more', "input_schema": {"type": "object"}}
+]
 LINE = [{"role": "user", "content": 'I said "tools":[{"name": "Read"}]'}]
 
 

@@ -59,5 +59,6 @@ def _remember(data: bytes, start: int, tools: list[Any]) -> None:
         packed = orjson.dumps(tools)
     except orjson.JSONEncodeError:  # nested too deeply to be written again
         return
-    if len(packed) <= _MAX_BYTES and data.startswith(packed, start):  # else written in another way, or elsewhere
+    # What the client has written in another way, or elsewhere, is not found again.
+    if len(packed) <= _MAX_BYTES and data.startswith(packed, start):
         _known.appendleft((packed, tools))

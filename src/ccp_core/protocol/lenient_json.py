@@ -35,18 +35,13 @@ def damaged(data: bytes) -> Json | None:
     return {"type": "error", "error": {"type": "api_error", "message": "an event of its stream was damaged"}}
 
 
-def is_clean(text: str) -> bool:
-    """Whether ``text`` can be encoded as it is."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def clean(text: str) -> str:
     """``text`` with the halves of surrogate pairs joined, and replaced where the other half is missing."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    try:
+        text.encode()  # of nearly every text
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 class Halves:
@@ -63,4 +58,4 @@ class Halves:
             text, self._half = self._half + text, ""
         if "\ud800" <= text[-1:] <= "\udbff":
             text, self._half = text[:-1], text[-1]
-        return text if is_clean(text) else clean(text)
+        return clean(text)

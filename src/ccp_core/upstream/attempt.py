@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -143,7 +143,8 @@ class Attempt:
         answer, lane, decoder = self._answer, self._lane, SSEDecoder()
         accept = answer.grammar.accept
         seen, opening = False, b""
-        async for data in self._reads(response):
+        read = response.content.readany if self._raw is None else self._raw.reading(response)
+        while data := await read():
             chunk = decoder.feed(data)
             if not chunk:
                 if not seen:
@@ -179,9 +180,6 @@ class Attempt:
 
     def _joined(self, events: Sequence[StreamEvent]) -> Sequence[StreamEvent]:
         return events if self._continuation is None else self._continuation.joined(events)
-
-    def _reads(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        return response.content.iter_any() if self._raw is None else self._raw.reading(response)
 
     async def _read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
         body = await read_bounded(response, limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -50,15 +50,19 @@ class RawLog:
         if self._payloads:
             self._log.info("upstream_answer", status=status, body=_text(body))
 
-    async def reading(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """The reads of a stream, noted on their way."""
+    def reading(self, response: aiohttp.ClientResponse) -> Callable[[], Awaitable[bytes]]:
+        """What reads the next piece of a stream, as ``readany`` does, and notes it on its way."""
         decoder = SSEDecoder()
         self._status = response.status
-        async for data in response.content.iter_any():
-            self._received.append(data)
-            self._upstream_events(decoder.feed(data))
-            yield data
-        self._upstream_events(decoder.finish())
+
+        async def read() -> bytes:
+            data = await response.content.readany()
+            if data:
+                self._received.append(data)
+            self._upstream_events(decoder.feed(data) if data else decoder.finish())
+            return data
+
+        return read
 
     def sent(self, events: Sequence[StreamEvent]) -> None:
         """What the client is answered."""

@@ -151,6 +151,6 @@ def _object(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _count(raw: Mapping[str, Any], *names: str) -> int | None:
     for name in names:
         value = raw.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _IMPOSSIBLE:
+        if (type(value) is int or type(value) is float) and 0 <= value < _IMPOSSIBLE:
             return int(value)
     return None

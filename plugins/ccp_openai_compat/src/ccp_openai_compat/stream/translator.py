@@ -61,7 +61,7 @@ class ChatStream:
         self._calls = ToolCalls(memo.tools, memo.call_ids)
         self._run: str | Call = ""  # the kind of what comes in: text, thinking, or the arguments of a call
         self._pieces: list[str] = []  # of the run, in this chunk
-        self._halves = Halves()
+        self._halves: Halves | None = None  # from the first JSON on that the fast parser refuses
         self._block = ""  # the kind of the block that text goes into; empty for none
         self._key = -1  # of the last block
         self._blank = ""  # white space at the beginning of a block that is not open yet
@@ -80,13 +80,14 @@ class ChatStream:
         for name, data in chunk:
             if self.ended:
                 break
-            if data.lstrip().startswith(b"[DONE]"):
-                self._done(out)
-                continue
             try:
                 payload = orjson.loads(data)
             except orjson.JSONDecodeError:
+                if data.lstrip().startswith(b"[DONE]"):
+                    self._done(out)
+                    continue
                 payload = _unusual(data)
+                self._halves = self._halves or Halves()
             if type(payload) is dict:
                 self._payload(payload, out)
             if name == "error" or self._failed:
@@ -181,7 +182,8 @@ class ChatStream:
         self._send_run(out)
         if self._run is _TEXT:
             self._release(out)
-        self._halves = Halves()
+        if self._halves is not None:
+            self._halves = Halves()
         self._run = run
 
     def _send_run(self, out: list[StreamEvent]) -> None:
@@ -190,8 +192,10 @@ class ChatStream:
         if isinstance(run, Call):
             self._calls.send(run, out)
         elif self._pieces:
-            text = self._halves.feed("".join(self._pieces))
+            text = "".join(self._pieces)
             self._pieces.clear()
+            if self._halves is not None:
+                text = self._halves.feed(text)
             if run is _THINKING:
                 self._speak(_THINKING, text, out)
             else:
