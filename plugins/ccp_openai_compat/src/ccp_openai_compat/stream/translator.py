@@ -80,12 +80,12 @@ class ChatStream:
         for name, data in chunk:
             if self.ended:
                 break
+            if not data.startswith(b"{") and data.lstrip().startswith(b"[DONE]"):
+                self._done(out)
+                continue
             try:
                 payload = orjson.loads(data)
             except orjson.JSONDecodeError:
-                if data.lstrip().startswith(b"[DONE]"):
-                    self._done(out)
-                    continue
                 payload = _unusual(data)
                 self._halves = self._halves or Halves()
             if type(payload) is dict:
