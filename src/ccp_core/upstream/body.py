@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from typing import Any
 
+import orjson
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
+from ccp_core.protocol.events import Json
 from ccp_core.upstream.causes import WriteTimeout
 
 SMALL = 64 * 1024
@@ -14,6 +18,27 @@ SMALL = 64 * 1024
 
 PIECE = 256 * 1024
 """Bytes handed to the socket at once: a usual request is one piece. Each must be taken within the timeout."""
+
+
+_latest_tools: deque[tuple[list[Any], orjson.Fragment | None]] = deque(maxlen=8)
+
+
+def pack(body: Json) -> bytes:
+    """The JSON of a body. Raises orjson.JSONEncodeError.
+
+    Tools that are the same list as in an earlier turn are about half of it, and are written once.
+    """
+    tools = body.get("tools")
+    if type(tools) is not list:
+        return orjson.dumps(body)
+    for position, (known, packed) in enumerate(_latest_tools):
+        if known is tools:
+            if packed is None:  # what comes a second time will come again
+                packed = orjson.Fragment(orjson.dumps(tools))
+                _latest_tools[position] = (tools, packed)
+            return orjson.dumps({**body, "tools": packed})
+    _latest_tools.appendleft((tools, None))
+    return orjson.dumps(body)
 
 
 class RequestBody(Payload):

@@ -17,7 +17,7 @@ from yarl import URL
 from ccp_core.config.settings import ProviderSettings, TimeoutSettings
 from ccp_core.errors import UpstreamFailure
 from ccp_core.provider import Provider, UpstreamRequest
-from ccp_core.upstream.body import RequestBody
+from ccp_core.upstream.body import RequestBody, pack
 from ccp_core.upstream.causes import UnusableCertificates, Way, network_errors
 from ccp_core.upstream.proxies import WebProxy, proxy_for
 
@@ -94,7 +94,7 @@ class UpstreamClient:
         """
         url, headers = self.url(request.path), self.headers(request, key)
         try:
-            async with await self._send("POST", url, headers, orjson.dumps(request.body)) as response:
+            async with await self._send("POST", url, headers, pack(request.body)) as response:
                 with _told_when_lost(response):
                     yield response
         except network_errors() as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from ccp_anthropic_compat.dialect import MessagesDialect
@@ -12,8 +13,9 @@ _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 def tool_members(tools: list[Json], choice: Any, dialect: MessagesDialect, notes: dict[str, None]) -> Json:
     """The ``tools`` and ``tool_choice`` members of the body; empty when there is nothing to choose from."""
-    kept = [tool for tool in tools if dialect.server_tools or not is_server_tool(tool)]
-    if len(kept) < len(tools):
+    kept = tools
+    if not dialect.server_tools and any(map(is_server_tool, tools)):
+        kept = [tool for tool in tools if not is_server_tool(tool)]
         notes["tools that only Anthropic's servers run were left out"] = None
     kind = choice.get("type") if isinstance(choice, dict) else None
     if kind == "none" and "none" not in dialect.tool_choices:
@@ -26,7 +28,7 @@ def tool_members(tools: list[Json], choice: Any, dialect: MessagesDialect, notes
         notes["a forced tool was offered alone, because the choice has no effect here"] = None
     if not kept:
         return {}
-    members: Json = {"tools": [_tool(tool, dialect) for tool in kept]}
+    members: Json = {"tools": _converted(kept, dialect)}
     if kind == "tool" and all(tool.get("name") != choice.get("name") for tool in kept):
         kind = None
     if kind is not None and kind in dialect.tool_choices:
@@ -46,6 +48,14 @@ def input_schemas(tools: list[Json]) -> dict[str, Json]:
         for tool in tools
         if isinstance(tool.get("name"), str) and not is_server_tool(tool)
     }
+
+
+def _converted(tools: list[Json], dialect: MessagesDialect) -> list[Json]:
+    """The tools as the endpoint takes them: the same list where it takes them as they are, so that it is written once
+    for a session (``ccp_core.upstream.body``).
+    """
+    converted = [_tool(tool, dialect) for tool in tools]
+    return tools if all(map(operator.is_, converted, tools)) else converted
 
 
 def _tool(tool: Json, dialect: MessagesDialect) -> Json:
