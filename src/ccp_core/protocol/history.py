@@ -21,7 +21,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import orjson
@@ -35,12 +35,37 @@ _OPENING = "<system-reminder>"
 _SPOKEN_BY_OTHERS = {"tool_use", "tool_result"}
 
 
+@define
+class Turn:
+    """What the assistant said and what the user answered. The first turn may lack the one, the last the other."""
+
+    speech: list[Json]
+    """The assistant's blocks, all but the calls."""
+    calls: list[Json]
+    results: list[Json]
+    """One for each call, in the order of the calls."""
+    rest: list[Json]
+    """The user's other blocks; with ``fold_system=False`` among them system messages, whole."""
+
+
 @frozen
 class Repaired:
     """A repaired conversation, and one sentence for each kind of repair (nothing of the content)."""
 
-    messages: list[Json] = field(repr=False)
-    notes: list[str] = Factory(list)
+    turns: list[Turn] = field(repr=False)
+    notes: list[str]
+    call_ids: Set[str] = field(repr=False)
+
+    @property
+    def messages(self) -> list[Json]:
+        """The turns as messages, which are made anew each time."""
+        messages: list[Json] = []
+        for turn in self.turns:
+            if turn.speech or turn.calls:
+                messages.append({"role": "assistant", "content": turn.speech + turn.calls})
+            for is_message, items in itertools.groupby(turn.results + turn.rest, _is_message):
+                messages += items if is_message else [{"role": "user", "content": list(items)}]
+        return messages
 
 
 def repair(messages: Sequence[Json], *, fold_system: bool = True) -> Repaired:
@@ -57,45 +82,54 @@ def repair(messages: Sequence[Json], *, fold_system: bool = True) -> Repaired:
     return history.finish()
 
 
+class _SystemMessage(dict[str, Any]):
+    """A whole message among a turn's blocks."""
+
+
+def _is_message(item: Json) -> bool:
+    return type(item) is _SystemMessage
+
+
 @define
 class _History:
-    """The conversation so far, and the turn that is being collected."""
+    """The turns so far, and the one that is being collected."""
 
     fold_system: bool
-    done: list[Json] = Factory(list)
+    turns: list[Turn] = Factory(list)
     notes: dict[str, None] = Factory(dict)
-    speech: list[Json] = Factory(list)  # of the assistant's turn: all but the calls
-    calls: list[Json] = Factory(list)
-    given_ids: list[str] = Factory(list)  # of the calls, as the client has them
-    answering: bool = False  # the user's turn has begun
-    results: list[Json] = Factory(list)
-    rest: list[Json] = Factory(list)  # the user's other blocks, and whole system messages
     seen: set[str] = Factory(set)
+    given: dict[str, str] = Factory(dict)
+    """The client's id of a call that got another one."""
+    turn: Turn = Factory(lambda: Turn([], [], [], []))
+    answering: bool = False
+    """The user's part of the turn has begun."""
 
     def assistant(self, content: Any) -> None:
         if self.answering:
             self._end_of_turn()
+        turn = self.turn
         for block in content if type(content) is list else text_blocks(content):
             kind = block.get("type")
             if kind == "tool_use":
-                self.calls.append(self._call(block))
+                turn.calls.append(self._call(block))
             elif kind == "tool_result":
-                self.speech += _as_text(block)
+                turn.speech += _as_text(block)
                 self._note("a tool result in an assistant message became text")
             elif kind != "text" or not _is_blank(block):
-                self.speech.append(block)
+                turn.speech.append(block)
 
     def user(self, content: Any) -> None:
         self.answering = True
+        turn = self.turn
         for block in content if type(content) is list else text_blocks(content):
             kind = block.get("type")
             if kind == "tool_result":
-                self.results.append(block)
+                turn.results.append(block)
             elif kind == "tool_use":
-                self.rest += _as_text(block)
+                turn.rest += _as_text(block)
                 self._note("a tool use in a user message became text")
             elif kind != "text" or not _is_blank(block):
-                self.rest.append(block)
+                turn.rest.append(block)
 
     def system(self, message: Json) -> None:
         self.answering = True
@@ -108,7 +142,7 @@ class _History:
         if not blocks:
             return
         if not self.fold_system:
-            self.rest.append({**message, "role": "system", "content": blocks})
+            self.turn.rest.append(_SystemMessage(message, role="system", content=blocks))
             return
         text = "\n\n".join(filter(None, map(block_text, blocks)))
         if not text.lstrip().startswith(_OPENING):
@@ -116,54 +150,33 @@ class _History:
         reminder = _text(text)
         if "cache_control" in blocks[-1]:
             reminder["cache_control"] = blocks[-1]["cache_control"]
-        self.rest.append(reminder)
+        self.turn.rest.append(reminder)
         self._note("system messages became reminders in the user's turn")
 
     def finish(self) -> Repaired:
         self._end_of_turn()
-        if not self.done:
-            self.done.append({"role": "user", "content": [_text("(empty message)")]})
+        if not self.turns:
+            self.turns.append(Turn([], [], [], [_text("(empty message)")]))
             self._note("a conversation without content got a placeholder")
-        return Repaired(self.done, list(self.notes))
+        return Repaired(self.turns, list(self.notes), self.seen)
 
     def _end_of_turn(self) -> None:
-        """Write the assistant's turn and the user's turn that answers it."""
-        if self.speech or self.calls:
-            if not self.done:
-                self.done.append({"role": "user", "content": [_text("(the conversation goes on)")]})
+        turn, turns = self.turn, self.turns
+        self.turn, self.answering = Turn([], [], [], []), False
+        if turn.speech or turn.calls:
+            if not turns:
+                turns.append(Turn([], [], [], [_text("(the conversation goes on)")]))
                 self._note("a user message was put before the first assistant message")
-            content = self.speech + self.calls if self.calls else self.speech
-            if self.done[-1]["role"] == "assistant":
-                self.done[-1]["content"] += content
+            elif not (turns[-1].results or turns[-1].rest):  # the user's messages between were empty
+                turn.speech = turns.pop().speech + turn.speech
+            self._match(turn)
+            turns.append(turn)
+        elif turn.results or turn.rest:
+            self._match(turn)
+            if turns:  # the assistant's messages between were empty
+                turns[-1].rest += turn.rest
             else:
-                self.done.append({"role": "assistant", "content": content})
-        content = self._answers() + self.rest if self.calls or self.results else self.rest
-        if self.fold_system:
-            self._append_user(content)
-        else:
-            self._write_user(content)
-        self.speech, self.calls, self.given_ids, self.results, self.rest = [], [], [], [], []
-        self.answering = False
-
-    def _write_user(self, content: list[Json]) -> None:
-        """Write a turn in which whole system messages stand between the user's blocks."""
-        blocks: list[Json] = []
-        for item in content:
-            if "role" not in item:
-                blocks.append(item)
-                continue
-            self._append_user(blocks)
-            blocks = []
-            self.done.append(item)
-        self._append_user(blocks)
-
-    def _append_user(self, blocks: list[Json]) -> None:
-        if not blocks:
-            return
-        if self.done and self.done[-1]["role"] == "user":  # what stood between was empty
-            self.done[-1]["content"] += blocks
-        else:
-            self.done.append({"role": "user", "content": blocks})
+                turns.append(turn)
 
     def _call(self, block: Json) -> Json:
         """The call with an id that is unique and an input that is an object; itself when it has both."""
@@ -176,24 +189,26 @@ class _History:
         self.seen.add(unique)
         if unique != given:
             block = {**block, "id": unique}
+            self.given[unique] = given if type(given) is str else ""
             self._note("tool uses got unique ids")
-        self.given_ids.append(_key(given))
         arguments = block.get("input")
         if type(arguments) is not dict or _UNPARSED in arguments:
             block = {**block, "input": _readable(arguments)}
             self._note("tool input that was no JSON object was made one")
         return block
 
-    def _answers(self) -> list[Json]:
-        """One result for each call of the turn, in the calls' order, then what answers no call, as text."""
-        wanted = [call["id"] for call in self.calls]
-        if wanted == [result.get("tool_use_id") for result in self.results]:
-            return self.results
+    def _match(self, turn: Turn) -> None:
+        """See to it that each call has one result, in the calls' order; what answers no call becomes text."""
+        wanted = [call["id"] for call in turn.calls]
+        if wanted == [result.get("tool_use_id") for result in turn.results]:
+            return
         results: dict[str, deque[Json]] = defaultdict(deque)
-        for result in self.results:
-            results[_key(result.get("tool_use_id"))].append(result)
-        answers: list[Json] = []
-        for given, unique in zip(self.given_ids, wanted, strict=True):
+        for result in turn.results:
+            id = result.get("tool_use_id")
+            results[id if type(id) is str else ""].append(result)
+        turn.results = []
+        for unique in wanted:
+            given = self.given.get(unique, unique)
             if results[given]:
                 answer = results[given].popleft()
                 if unique != given:
@@ -201,12 +216,13 @@ class _History:
             else:
                 answer = {"type": "tool_result", "tool_use_id": unique, "content": NO_RESULT}
                 self._note("tool uses without a result got one that says so")
-            answers.append(answer)
+            turn.results.append(answer)
+        lost: list[Json] = []
         for result in itertools.chain.from_iterable(results.values()):
             text, images = flatten_result(result, keep=("image", "document"))
-            answers += [_text(f"[result of an earlier tool call]\n{text}"), *images]
+            lost += [_text(f"[result of an earlier tool call]\n{text}"), *images]
             self._note("tool results without their tool use became text")
-        return answers
+        turn.rest[:0] = lost
 
     def _note(self, text: str) -> None:
         self.notes[text] = None
@@ -215,10 +231,6 @@ class _History:
 def _is_blank(text_block: Json) -> bool:
     text = text_block.get("text")
     return not text or type(text) is not str or text.isspace()
-
-
-def _key(id: Any) -> str:
-    return id if type(id) is str else ""
 
 
 def _text(text: str) -> Json:

@@ -16,6 +16,7 @@ from attrs import Factory, define
 
 from ccp_core.protocol.block_text import block_text, flatten_result, thinking_origin
 from ccp_core.protocol.events import Json
+from ccp_core.protocol.history import Turn
 from ccp_openai_compat.dialect import ChatDialect
 from ccp_openai_compat.request.media import is_pdf, media_part, text_part
 from ccp_openai_compat.request.tools import Toolset, wire_name
@@ -38,38 +39,37 @@ class Conversation:
     pdf: bool
     thinking: bool
     messages: list[Json] = Factory(list)
-    call_ids: set[str] = Factory(set)
-    """Ids of the tool uses so far, as the client has them."""
 
-    def add(self, history: Iterable[Json]) -> None:
-        """Write repaired messages, whose content is lists of blocks."""
-        for message in history:
-            if message["role"] == "assistant":
-                self._assistant(message["content"])
-            else:
-                self._user(message["content"])
+    def add(self, turns: Iterable[Turn]) -> None:
+        """Write the turns of a repaired history."""
+        for turn in turns:
+            calls = [self._call(block) for block in turn.calls]
+            if calls or turn.speech:
+                self._assistant(turn.speech, calls)
+            shown: list[Json] = []  # what tool results show beside text
+            for call, result in zip(calls, turn.results, strict=True):
+                content = self._result(result, shown)
+                self.messages.append({"role": "tool", "tool_call_id": call["id"], "content": content})
+            if turn.rest or shown:
+                self._user(turn.rest, shown, after_results=bool(calls))
 
-    def _assistant(self, content: list[Json]) -> None:
+    def _assistant(self, speech: list[Json], calls: list[Json]) -> None:
         texts: list[str] = []
         thoughts: list[Json] = []
-        calls: list[Json] = []
-        for block in content:
+        for block in speech:
             kind = block.get("type")
-            if kind == "tool_use":
-                calls.append(self._call(block))
-            elif kind == "text":
+            if kind == "text":
                 texts.append(block["text"])
             elif kind == "thinking":
                 thoughts.append(block)
             elif piece := block_text(block):
                 texts.append(piece)
-        text = "\n\n".join(texts)
-        message: Json = {"role": "assistant", "content": text}
+        message: Json = {"role": "assistant", "content": "\n\n".join(texts)}
         if calls:
             message["tool_calls"] = calls
-            if not text:
+            if not texts:
                 message["content"] = self.dialect.empty_content
-        elif not text:
+        elif not texts:
             message["content"] = _NO_ANSWER
         if calls or (thoughts and self.dialect.replay_turns == "all"):
             self._replay(thoughts, message)
@@ -78,7 +78,6 @@ class Conversation:
     def _call(self, block: Json) -> Json:
         name = wire_name(str(block.get("name") or "unknown"))
         arguments = orjson.dumps(self.toolset.wire_input(name, block["input"])).decode()
-        self.call_ids.add(block["id"])
         return {
             "id": self._call_id(block["id"]),
             "type": "function",
@@ -128,28 +127,24 @@ class Conversation:
             return {**text_part(text), "cache_control": block["cache_control"]}
         return text
 
-    def _user(self, content: list[Json]) -> None:
-        parts: list[str | Json] = []  # a plain string is text
-        shown: list[Json] = []  # what tool results show beside text
-        for block in content:
+    def _user(self, blocks: list[Json], shown: list[Json], *, after_results: bool) -> None:
+        parts: list[str | Json] = ["[from the tool results above]", *shown] if shown else []  # a plain string is text
+        for block in blocks:
             kind = block.get("type")
             if kind == "text":
                 parts.append(self._marked(block["text"], block))
-            elif kind == "tool_result":
-                self.messages.append(self._result(block, shown))
             elif (kind == "image" and self.vision) or (kind == "document" and self.pdf and is_pdf(block)):
                 parts.append(media_part(block))
             elif piece := block_text(block):
                 parts.append(piece)
-        if shown:
-            parts[:0] = ["[from the tool results above]", *shown]
         if not parts:
-            if self.messages and self.messages[-1]["role"] == "tool":
+            if after_results:
                 return
             parts.append(_NO_WORDS)
         self.messages.append({"role": "user", "content": _content(parts)})
 
-    def _result(self, block: Json, shown: list[Json]) -> Json:
+    def _result(self, block: Json, shown: list[Json]) -> str | list[Json]:
+        """The content of a result. What it shows that is no text is put into ``shown``."""
         content = block.get("content")
         if type(content) is list:
             block = {**block, "content": [_as_declared(part) for part in content]}
@@ -157,11 +152,7 @@ class Conversation:
             keep = (*(("image",) if self.vision else ()), *(("document",) if self.pdf else ()))
             content, rest = flatten_result(block, keep=keep)
             shown += map(media_part, rest)
-        return {
-            "role": "tool",
-            "tool_call_id": self._call_id(block["tool_use_id"]),
-            "content": _content([self._marked(content or _NO_OUTPUT, block)]),
-        }
+        return _content([self._marked(content or _NO_OUTPUT, block)])
 
 
 def _as_declared(part: Any) -> Any:
