@@ -1,6 +1,7 @@
 """Repair of a conversation, so that every upstream's rules about its order hold.
 
-What comes out:
+What comes out are turns: what the assistant said, its calls, their results, and the user's other blocks. As
+messages they keep these rules:
 
 1. Roles are ``user`` and ``assistant`` and take turns (with ``fold_system=False`` also ``system``, in its
    place), and ``content`` is always a list of blocks.
@@ -58,81 +59,101 @@ class Repaired:
 
     @property
     def messages(self) -> list[Json]:
-        """The turns as messages, which are made anew each time."""
+        """The turns as messages, put together at each access."""
         messages: list[Json] = []
         for turn in self.turns:
             if turn.speech or turn.calls:
                 messages.append({"role": "assistant", "content": turn.speech + turn.calls})
-            for is_message, items in itertools.groupby(turn.results + turn.rest, _is_message):
-                messages += items if is_message else [{"role": "user", "content": list(items)}]
+            blocks = list(turn.results)
+            for item in turn.rest:
+                if type(item) is not _SystemMessage:
+                    blocks.append(item)
+                    continue
+                if blocks:
+                    messages.append({"role": "user", "content": blocks})
+                    blocks = []
+                messages.append(item)
+            if blocks:
+                messages.append({"role": "user", "content": blocks})
         return messages
 
 
 def repair(messages: Sequence[Json], *, fold_system: bool = True) -> Repaired:
     """Repair a conversation. ``fold_system`` turns system-role messages into reminders of the user's turn."""
     history = _History(fold_system)
+    turn, answered = Turn([], [], [], []), False
     for message in messages:
-        role = message.get("role")
-        if role == "assistant":
-            history.assistant(message.get("content"))
-        elif role in ("system", "developer"):
-            history.system(message)
+        role, content = message.get("role"), message.get("content")
+        if role in ("system", "developer"):
+            answered = True
+            turn.rest += history.system(message)
+        elif role == "assistant":
+            if answered:
+                history.add(turn)
+                turn, answered = Turn([], [], [], []), False
+            for block in content if type(content) is list else text_blocks(content):
+                kind = block.get("type")
+                if kind == "tool_use":
+                    turn.calls.append(history.call(block))
+                elif kind == "tool_result":
+                    turn.speech += _as_text(block)
+                    history.note("a tool result in an assistant message became text")
+                elif kind != "text" or not _is_blank(block):
+                    turn.speech.append(block)
         else:
-            history.user(message.get("content"))
-    return history.finish()
+            answered = True
+            for block in content if type(content) is list else text_blocks(content):
+                kind = block.get("type")
+                if kind == "tool_result":
+                    turn.results.append(block)
+                elif kind == "tool_use":
+                    turn.rest += _as_text(block)
+                    history.note("a tool use in a user message became text")
+                elif kind != "text" or not _is_blank(block):
+                    turn.rest.append(block)
+    history.add(turn)
+    if not history.turns:
+        history.turns.append(_placeholder("(empty message)"))
+        history.note("a conversation without content got a placeholder")
+    return Repaired(history.turns, list(history.notes), history.call_ids)
 
 
 class _SystemMessage(dict[str, Any]):
     """A whole message among a turn's blocks."""
 
 
-def _is_message(item: Json) -> bool:
-    return type(item) is _SystemMessage
-
-
 @define
 class _History:
-    """The turns so far, and the one that is being collected."""
+    """The turns that are complete, and what was found on the way."""
 
     fold_system: bool
     turns: list[Turn] = Factory(list)
     notes: dict[str, None] = Factory(dict)
-    seen: set[str] = Factory(set)
-    given: dict[str, str] = Factory(dict)
-    """The client's id of a call that got another one."""
-    turn: Turn = Factory(lambda: Turn([], [], [], []))
-    answering: bool = False
-    """The user's part of the turn has begun."""
+    call_ids: set[str] = Factory(set)
+    given_ids: dict[str, str] = Factory(dict)
+    """The client's ids of the tool uses that got others."""
 
-    def assistant(self, content: Any) -> None:
-        if self.answering:
-            self._end_of_turn()
-        turn = self.turn
-        for block in content if type(content) is list else text_blocks(content):
-            kind = block.get("type")
-            if kind == "tool_use":
-                turn.calls.append(self._call(block))
-            elif kind == "tool_result":
-                turn.speech += _as_text(block)
-                self._note("a tool result in an assistant message became text")
-            elif kind != "text" or not _is_blank(block):
-                turn.speech.append(block)
+    def add(self, turn: Turn) -> None:
+        """Add a turn whose end is known. It joins the one before where what would part them was blank."""
+        turns = self.turns
+        if turn.speech or turn.calls:
+            if not turns:
+                turns.append(_placeholder("(the conversation goes on)"))
+                self.note("a user message was put before the first assistant message")
+            elif not (turns[-1].results or turns[-1].rest):
+                turn.speech = turns.pop().speech + turn.speech
+            if not _in_order(turn):
+                self._match(turn)
+            turns.append(turn)
+        elif turn.results or turn.rest:
+            self._match(turn)
+            if turns:
+                turns[-1].rest += turn.rest
+            else:
+                turns.append(turn)
 
-    def user(self, content: Any) -> None:
-        self.answering = True
-        turn = self.turn
-        for block in content if type(content) is list else text_blocks(content):
-            kind = block.get("type")
-            if kind == "tool_result":
-                turn.results.append(block)
-            elif kind == "tool_use":
-                turn.rest += _as_text(block)
-                self._note("a tool use in a user message became text")
-            elif kind != "text" or not _is_blank(block):
-                turn.rest.append(block)
-
-    def system(self, message: Json) -> None:
-        self.answering = True
+    def system(self, message: Json) -> list[Json]:
+        """What a system message adds to the user's part of the turn."""
         blocks = [
             part
             for block in text_blocks(message.get("content"))
@@ -140,92 +161,78 @@ class _History:
             for part in (_as_text(block) if block.get("type") in _SPOKEN_BY_OTHERS else [block])
         ]
         if not blocks:
-            return
+            return []
         if not self.fold_system:
-            self.turn.rest.append(_SystemMessage(message, role="system", content=blocks))
-            return
+            return [_SystemMessage(message, role="system", content=blocks)]
         text = "\n\n".join(filter(None, map(block_text, blocks)))
         if not text.lstrip().startswith(_OPENING):
             text = f"{_OPENING}\n{text}\n</system-reminder>"
         reminder = _text(text)
         if "cache_control" in blocks[-1]:
             reminder["cache_control"] = blocks[-1]["cache_control"]
-        self.turn.rest.append(reminder)
-        self._note("system messages became reminders in the user's turn")
+        self.note("system messages became reminders in the user's turn")
+        return [reminder]
 
-    def finish(self) -> Repaired:
-        self._end_of_turn()
-        if not self.turns:
-            self.turns.append(Turn([], [], [], [_text("(empty message)")]))
-            self._note("a conversation without content got a placeholder")
-        return Repaired(self.turns, list(self.notes), self.seen)
-
-    def _end_of_turn(self) -> None:
-        turn, turns = self.turn, self.turns
-        self.turn, self.answering = Turn([], [], [], []), False
-        if turn.speech or turn.calls:
-            if not turns:
-                turns.append(Turn([], [], [], [_text("(the conversation goes on)")]))
-                self._note("a user message was put before the first assistant message")
-            elif not (turns[-1].results or turns[-1].rest):  # the user's messages between were empty
-                turn.speech = turns.pop().speech + turn.speech
-            self._match(turn)
-            turns.append(turn)
-        elif turn.results or turn.rest:
-            self._match(turn)
-            if turns:  # the assistant's messages between were empty
-                turns[-1].rest += turn.rest
-            else:
-                turns.append(turn)
-
-    def _call(self, block: Json) -> Json:
+    def call(self, block: Json) -> Json:
         """The call with an id that is unique and an input that is an object; itself when it has both."""
         given = block.get("id")
-        wanted = given if isinstance(given, str) and given else f"toolu_{len(self.seen)}"
+        wanted = given if isinstance(given, str) and given else f"toolu_{len(self.call_ids)}"
         unique, number = wanted, 1
-        while unique in self.seen:
+        while unique in self.call_ids:
             number += 1
             unique = f"{wanted}-{number}"
-        self.seen.add(unique)
+        self.call_ids.add(unique)
         if unique != given:
             block = {**block, "id": unique}
-            self.given[unique] = given if type(given) is str else ""
-            self._note("tool uses got unique ids")
+            self.given_ids[unique] = given if type(given) is str else ""
+            self.note("tool uses got unique ids")
         arguments = block.get("input")
         if type(arguments) is not dict or _UNPARSED in arguments:
             block = {**block, "input": _readable(arguments)}
-            self._note("tool input that was no JSON object was made one")
+            self.note("tool input that was no JSON object was made one")
         return block
 
     def _match(self, turn: Turn) -> None:
-        """See to it that each call has one result, in the calls' order; what answers no call becomes text."""
-        wanted = [call["id"] for call in turn.calls]
-        if wanted == [result.get("tool_use_id") for result in turn.results]:
-            return
+        """Give each call one result, in the calls' order; what answers no call becomes text."""
         results: dict[str, deque[Json]] = defaultdict(deque)
         for result in turn.results:
             id = result.get("tool_use_id")
             results[id if type(id) is str else ""].append(result)
         turn.results = []
-        for unique in wanted:
-            given = self.given.get(unique, unique)
+        for call in turn.calls:
+            unique: str = call["id"]
+            given = self.given_ids.get(unique, unique)
             if results[given]:
                 answer = results[given].popleft()
                 if unique != given:
                     answer = {**answer, "tool_use_id": unique}
             else:
                 answer = {"type": "tool_result", "tool_use_id": unique, "content": NO_RESULT}
-                self._note("tool uses without a result got one that says so")
+                self.note("tool uses without a result got one that says so")
             turn.results.append(answer)
         lost: list[Json] = []
         for result in itertools.chain.from_iterable(results.values()):
             text, images = flatten_result(result, keep=("image", "document"))
             lost += [_text(f"[result of an earlier tool call]\n{text}"), *images]
-            self._note("tool results without their tool use became text")
+            self.note("tool results without their tool use became text")
         turn.rest[:0] = lost
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
         self.notes[text] = None
+
+
+def _in_order(turn: Turn) -> bool:
+    """Whether the results answer the calls one by one."""
+    if len(turn.results) != len(turn.calls):
+        return False
+    for at, call in enumerate(turn.calls):  # noqa: SIM110 - mostly there is one, for which a generator costs more
+        if turn.results[at].get("tool_use_id") != call["id"]:
+            return False
+    return True
+
+
+def _placeholder(text: str) -> Turn:
+    return Turn([], [], [], [_text(text)])
 
 
 def _is_blank(text_block: Json) -> bool:

@@ -83,7 +83,7 @@ def build_request(
         toolset,
         vision=options.vision is not False,
         pdf=dialect.pdf and FILES not in options.omit,
-        thinking=draft.thinks,
+        placeholder=dialect.replay_placeholder if draft.thinks else None,
     )
     conversation.add_system(system_blocks(request.body.get("system")))
     conversation.add(repaired.turns)

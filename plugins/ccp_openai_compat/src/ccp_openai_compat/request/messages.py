@@ -1,4 +1,4 @@
-"""The conversation as chat messages, in one pass over the repaired history.
+"""The conversation as chat messages, in one pass over the turns of the repaired history.
 
 What a message becomes depends on nothing that comes after its turn, so two requests of one conversation
 share their beginning byte for byte, and upstreams can reuse their prompt caches. Nothing of the client's
@@ -29,31 +29,29 @@ _FIELDS = ("reasoning_content", "reasoning")
 
 @define
 class Conversation:
-    """Writes chat messages. ``vision`` and ``pdf`` say what the model takes, ``thinking`` whether it is to
-    think."""
+    """Writes chat messages. ``vision`` and ``pdf`` say what the model takes, ``placeholder`` stands for the
+    thinking that a turn with calls has lost."""
 
     provider_id: str
     dialect: ChatDialect
     toolset: Toolset
     vision: bool
     pdf: bool
-    thinking: bool
+    placeholder: str | None
     messages: list[Json] = Factory(list)
 
     def add(self, turns: Iterable[Turn]) -> None:
         """Write the turns of a repaired history."""
         for turn in turns:
-            calls = [self._call(block) for block in turn.calls]
-            if calls or turn.speech:
-                self._assistant(turn.speech, calls)
+            if turn.speech or turn.calls:
+                self.messages.append(self._assistant(turn.speech, turn.calls))
             shown: list[Json] = []  # what tool results show beside text
-            for call, result in zip(calls, turn.results, strict=True):
-                content = self._result(result, shown)
-                self.messages.append({"role": "tool", "tool_call_id": call["id"], "content": content})
+            for result in turn.results:
+                self.messages.append(self._result(result, shown))
             if turn.rest or shown:
-                self._user(turn.rest, shown, after_results=bool(calls))
+                self._user(turn.rest, shown, after_results=bool(turn.results))
 
-    def _assistant(self, speech: list[Json], calls: list[Json]) -> None:
+    def _assistant(self, speech: list[Json], calls: list[Json]) -> Json:
         texts: list[str] = []
         thoughts: list[Json] = []
         for block in speech:
@@ -64,16 +62,18 @@ class Conversation:
                 thoughts.append(block)
             elif piece := block_text(block):
                 texts.append(piece)
-        message: Json = {"role": "assistant", "content": "\n\n".join(texts)}
+        text = "\n\n".join(texts)
+        message: Json = {"role": "assistant", "content": text}
         if calls:
-            message["tool_calls"] = calls
-            if not texts:
+            message["tool_calls"] = [self._call(block) for block in calls]
+            if not text:
                 message["content"] = self.dialect.empty_content
-        elif not texts:
+        elif not text:
             message["content"] = _NO_ANSWER
-        if calls or (thoughts and self.dialect.replay_turns == "all"):
-            self._replay(thoughts, message)
-        self.messages.append(message)
+        placeholder = self.placeholder if calls else None
+        if placeholder or (thoughts and (calls or self.dialect.replay_turns == "all")):
+            self._replay(thoughts, placeholder, message)
+        return message
 
     def _call(self, block: Json) -> Json:
         name = wire_name(str(block.get("name") or "unknown"))
@@ -90,11 +90,10 @@ class Conversation:
             return given
         return "call_" + blake2b(given.encode(), digest_size=12).hexdigest()
 
-    def _replay(self, thoughts: list[Json], message: Json) -> None:
+    def _replay(self, thoughts: list[Json], placeholder: str | None, message: Json) -> None:
         """Put a turn's thinking where the provider wants it."""
         where = self.dialect.replay
-        placeholder = self.dialect.replay_placeholder if self.thinking and "tool_calls" in message else None
-        if where == "drop" or not (thoughts or placeholder):
+        if where == "drop":
             return
         own: list[str] = []
         foreign: list[str] = []
@@ -128,7 +127,9 @@ class Conversation:
         return text
 
     def _user(self, blocks: list[Json], shown: list[Json], *, after_results: bool) -> None:
-        parts: list[str | Json] = ["[from the tool results above]", *shown] if shown else []  # a plain string is text
+        parts: list[str | Json] = []  # a plain string is text
+        if shown:
+            parts += ["[from the tool results above]", *shown]
         for block in blocks:
             kind = block.get("type")
             if kind == "text":
@@ -143,8 +144,7 @@ class Conversation:
             parts.append(_NO_WORDS)
         self.messages.append({"role": "user", "content": _content(parts)})
 
-    def _result(self, block: Json, shown: list[Json]) -> str | list[Json]:
-        """The content of a result. What it shows that is no text is put into ``shown``."""
+    def _result(self, block: Json, shown: list[Json]) -> Json:
         content = block.get("content")
         if type(content) is list:
             block = {**block, "content": [_as_declared(part) for part in content]}
@@ -152,7 +152,12 @@ class Conversation:
             keep = (*(("image",) if self.vision else ()), *(("document",) if self.pdf else ()))
             content, rest = flatten_result(block, keep=keep)
             shown += map(media_part, rest)
-        return _content([self._marked(content or _NO_OUTPUT, block)])
+        part = self._marked(content or _NO_OUTPUT, block)
+        return {
+            "role": "tool",
+            "tool_call_id": self._call_id(block["tool_use_id"]),
+            "content": part if type(part) is str else [part],
+        }
 
 
 def _as_declared(part: Any) -> Any:
