@@ -36,7 +36,7 @@ _OPENING = "<system-reminder>"
 _SPOKEN_BY_OTHERS = {"tool_use", "tool_result"}
 
 
-@define
+@define(repr=False)
 class Turn:
     """What the assistant said and what the user answered. The first turn may lack the one, the last the other."""
 
