@@ -45,9 +45,7 @@ class Conversation:
         for turn in turns:
             if turn.speech or turn.calls:
                 self.messages.append(self._assistant(turn.speech, turn.calls))
-            shown: list[Json] = []  # what tool results show beside text
-            for result in turn.results:
-                self.messages.append(self._result(result, shown))
+            shown = self._results(turn.results)
             if turn.rest or shown:
                 self._user(turn.rest, shown, after_results=bool(turn.results))
 
@@ -65,7 +63,7 @@ class Conversation:
         text = "\n\n".join(texts)
         message: Json = {"role": "assistant", "content": text}
         if calls:
-            message["tool_calls"] = [self._call(block) for block in calls]
+            message["tool_calls"] = self._calls(calls)
             if not text:
                 message["content"] = self.dialect.empty_content
         elif not text:
@@ -75,14 +73,14 @@ class Conversation:
             self._replay(thoughts, placeholder, message)
         return message
 
-    def _call(self, block: Json) -> Json:
-        name = wire_name(str(block.get("name") or "unknown"))
-        arguments = orjson.dumps(self.toolset.wire_input(name, block["input"])).decode()
-        return {
-            "id": self._call_id(block["id"]),
-            "type": "function",
-            "function": {"name": name, "arguments": arguments},
-        }
+    def _calls(self, blocks: list[Json]) -> list[Json]:
+        calls: list[Json] = []
+        for block in blocks:
+            name = wire_name(str(block.get("name") or "unknown"))
+            arguments = orjson.dumps(self.toolset.wire_input(name, block["input"])).decode()
+            function = {"name": name, "arguments": arguments}
+            calls.append({"id": self._call_id(block["id"]), "type": "function", "function": function})
+        return calls
 
     def _call_id(self, given: str) -> str:
         limit = self.dialect.call_id_limit
@@ -144,20 +142,32 @@ class Conversation:
             parts.append(_NO_WORDS)
         self.messages.append({"role": "user", "content": _content(parts)})
 
-    def _result(self, block: Json, shown: list[Json]) -> Json:
+    def _results(self, blocks: list[Json]) -> list[Json]:
+        """Write tool results; returns what they show beside text."""
+        shown: list[Json] = []
+        for block in blocks:
+            content = block.get("content")
+            if type(content) is not str or block.get("is_error"):
+                content = self._flat(block, shown)
+            part = self._marked(content or _NO_OUTPUT, block)
+            self.messages.append(
+                {
+                    "role": "tool",
+                    "tool_call_id": self._call_id(block["tool_use_id"]),
+                    "content": part if type(part) is str else [part],
+                }
+            )
+        return shown
+
+    def _flat(self, block: Json, shown: list[Json]) -> str:
+        """The text of a result; images and documents of it are added to ``shown``."""
         content = block.get("content")
         if type(content) is list:
             block = {**block, "content": [_as_declared(part) for part in content]}
-        if type(content) is not str or block.get("is_error"):
-            keep = (*(("image",) if self.vision else ()), *(("document",) if self.pdf else ()))
-            content, rest = flatten_result(block, keep=keep)
-            shown += map(media_part, rest)
-        part = self._marked(content or _NO_OUTPUT, block)
-        return {
-            "role": "tool",
-            "tool_call_id": self._call_id(block["tool_use_id"]),
-            "content": part if type(part) is str else [part],
-        }
+        keep = (*(("image",) if self.vision else ()), *(("document",) if self.pdf else ()))
+        text, rest = flatten_result(block, keep=keep)
+        shown += map(media_part, rest)
+        return text
 
 
 def _as_declared(part: Any) -> Any:
