@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccp_core.protocol.history import repair
+from ccp_core.protocol.history import Turn, repair
 
 Json = dict[str, Any]
 
@@ -225,6 +225,54 @@ def test_blocks_that_only_a_system_message_has_stay_in_it() -> None:
     messages = [user("a"), system([text("b"), addition])]
     assert repair(messages, fold_system=False).messages[1] == system([text("b"), addition])
     assert repair(messages).messages == [user(text("a"), reminder("b\n\n[tool_addition omitted]"))]
+
+
+def test_a_block_that_looks_like_a_message_stays_a_block() -> None:
+    """Unknown members pass, and only a message of the system role stands between the user's blocks."""
+    odd = {**text("a"), "role": "system"}
+    messages = [user(odd, text("b")), system("s")]
+    assert repair(messages, fold_system=False).messages == [user(odd, text("b")), system([text("s")])]
+
+
+def test_a_turn_holds_what_belongs_together() -> None:
+    """Speech, calls, the results that answer them, and the user's other blocks, each in order."""
+    messages = [
+        user("go"),
+        assistant(text("I look"), call("a"), {"type": "new"}, call("a")),
+        user(text("now"), result("a", "1"), result("a", "2"), result("z", "3")),
+    ]
+    repaired = repair(messages)
+    assert repaired.turns == [
+        Turn([], [], [], [text("go")]),
+        Turn(
+            speech=[text("I look"), {"type": "new"}],
+            calls=[call("a"), call("a-2")],
+            results=[result("a", "1"), result("a-2", "2")],
+            rest=[text("[result of an earlier tool call]\n3"), text("now")],
+        ),
+    ]
+    assert repaired.call_ids == {"a", "a-2"}
+
+
+def test_a_turn_ends_where_somebody_says_something() -> None:
+    """Blank messages part no turns; results that come after the turn's end are text, so that it stays as it is."""
+    messages = [
+        user("go"),
+        assistant("so"),
+        user(" "),
+        assistant(call("a")),
+        user(text("stop")),
+        assistant(""),
+        user(result("a", "late"), text("on")),
+    ]
+    assert repair(messages).turns[1:] == [
+        Turn(
+            [text("so")],
+            [call("a")],
+            [MADE_UP],
+            [text("stop"), text("[result of an earlier tool call]\nlate"), text("on")],
+        )
+    ]
 
 
 def test_nothing_to_repair_is_not_noted_and_not_copied() -> None:

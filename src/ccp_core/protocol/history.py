@@ -1,6 +1,7 @@
 """Repair of a conversation, so that every upstream's rules about its order hold.
 
-What comes out:
+What comes out are turns: what the assistant said, its calls, their results, and the user's other blocks. As
+messages they keep these rules:
 
 1. Roles are ``user`` and ``assistant`` and take turns (with ``fold_system=False`` also ``system``, in its
    place), and ``content`` is always a list of blocks.
@@ -21,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import orjson
@@ -35,70 +36,124 @@ _OPENING = "<system-reminder>"
 _SPOKEN_BY_OTHERS = {"tool_use", "tool_result"}
 
 
+@define(repr=False)
+class Turn:
+    """What the assistant said and what the user answered. The first turn may lack the one, the last the other."""
+
+    speech: list[Json]
+    """The assistant's blocks, all but the calls."""
+    calls: list[Json]
+    results: list[Json]
+    """One for each call, in the order of the calls."""
+    rest: list[Json]
+    """The user's other blocks; with ``fold_system=False`` among them system messages, whole."""
+
+
 @frozen
 class Repaired:
     """A repaired conversation, and one sentence for each kind of repair (nothing of the content)."""
 
-    messages: list[Json] = field(repr=False)
-    notes: list[str] = Factory(list)
+    turns: list[Turn] = field(repr=False)
+    notes: list[str]
+    call_ids: Set[str] = field(repr=False)
+
+    @property
+    def messages(self) -> list[Json]:
+        """The turns as messages, put together at each access."""
+        messages: list[Json] = []
+        for turn in self.turns:
+            if turn.speech or turn.calls:
+                messages.append({"role": "assistant", "content": turn.speech + turn.calls})
+            blocks = list(turn.results)
+            for item in turn.rest:
+                if type(item) is not _SystemMessage:
+                    blocks.append(item)
+                    continue
+                if blocks:
+                    messages.append({"role": "user", "content": blocks})
+                    blocks = []
+                messages.append(item)
+            if blocks:
+                messages.append({"role": "user", "content": blocks})
+        return messages
 
 
 def repair(messages: Sequence[Json], *, fold_system: bool = True) -> Repaired:
     """Repair a conversation. ``fold_system`` turns system-role messages into reminders of the user's turn."""
     history = _History(fold_system)
+    turn, answered = Turn([], [], [], []), False
     for message in messages:
-        role = message.get("role")
-        if role == "assistant":
-            history.assistant(message.get("content"))
-        elif role in ("system", "developer"):
-            history.system(message)
+        role, content = message.get("role"), message.get("content")
+        if role in ("system", "developer"):
+            answered = True
+            turn.rest += history.system(message)
+        elif role == "assistant":
+            if answered:
+                history.add(turn)
+                turn, answered = Turn([], [], [], []), False
+            for block in content if type(content) is list else text_blocks(content):
+                kind = block.get("type")
+                if kind == "tool_use":
+                    turn.calls.append(history.call(block))
+                elif kind == "tool_result":
+                    turn.speech += _as_text(block)
+                    history.note("a tool result in an assistant message became text")
+                elif kind != "text" or not _is_blank(block):
+                    turn.speech.append(block)
         else:
-            history.user(message.get("content"))
-    return history.finish()
+            answered = True
+            for block in content if type(content) is list else text_blocks(content):
+                kind = block.get("type")
+                if kind == "tool_result":
+                    turn.results.append(block)
+                elif kind == "tool_use":
+                    turn.rest += _as_text(block)
+                    history.note("a tool use in a user message became text")
+                elif kind != "text" or not _is_blank(block):
+                    turn.rest.append(block)
+    history.add(turn)
+    if not history.turns:
+        history.turns.append(_placeholder("(empty message)"))
+        history.note("a conversation without content got a placeholder")
+    return Repaired(history.turns, list(history.notes), history.call_ids)
+
+
+class _SystemMessage(dict[str, Any]):
+    """A whole message among a turn's blocks."""
 
 
 @define
 class _History:
-    """The conversation so far, and the turn that is being collected."""
+    """The turns that are complete, and what was found on the way."""
 
     fold_system: bool
-    done: list[Json] = Factory(list)
+    turns: list[Turn] = Factory(list)
     notes: dict[str, None] = Factory(dict)
-    speech: list[Json] = Factory(list)  # of the assistant's turn: all but the calls
-    calls: list[Json] = Factory(list)
-    given_ids: list[str] = Factory(list)  # of the calls, as the client has them
-    answering: bool = False  # the user's turn has begun
-    results: list[Json] = Factory(list)
-    rest: list[Json] = Factory(list)  # the user's other blocks, and whole system messages
-    seen: set[str] = Factory(set)
+    call_ids: set[str] = Factory(set)
+    given_ids: dict[str, str] = Factory(dict)
+    """The client's ids of the tool uses that got others."""
 
-    def assistant(self, content: Any) -> None:
-        if self.answering:
-            self._end_of_turn()
-        for block in content if type(content) is list else text_blocks(content):
-            kind = block.get("type")
-            if kind == "tool_use":
-                self.calls.append(self._call(block))
-            elif kind == "tool_result":
-                self.speech += _as_text(block)
-                self._note("a tool result in an assistant message became text")
-            elif kind != "text" or not _is_blank(block):
-                self.speech.append(block)
+    def add(self, turn: Turn) -> None:
+        """Add a turn whose end is known. It joins the one before where what would part them was blank."""
+        turns = self.turns
+        if turn.speech or turn.calls:
+            if not turns:
+                turns.append(_placeholder("(the conversation goes on)"))
+                self.note("a user message was put before the first assistant message")
+            elif not (turns[-1].results or turns[-1].rest):
+                turn.speech = turns.pop().speech + turn.speech
+            if not _in_order(turn):
+                self._match(turn)
+            turns.append(turn)
+        elif turn.results or turn.rest:
+            self._match(turn)
+            if turns:
+                turns[-1].rest += turn.rest
+            else:
+                turns.append(turn)
 
-    def user(self, content: Any) -> None:
-        self.answering = True
-        for block in content if type(content) is list else text_blocks(content):
-            kind = block.get("type")
-            if kind == "tool_result":
-                self.results.append(block)
-            elif kind == "tool_use":
-                self.rest += _as_text(block)
-                self._note("a tool use in a user message became text")
-            elif kind != "text" or not _is_blank(block):
-                self.rest.append(block)
-
-    def system(self, message: Json) -> None:
-        self.answering = True
+    def system(self, message: Json) -> list[Json]:
+        """What a system message adds to the user's part of the turn."""
         blocks = [
             part
             for block in text_blocks(message.get("content"))
@@ -106,119 +161,83 @@ class _History:
             for part in (_as_text(block) if block.get("type") in _SPOKEN_BY_OTHERS else [block])
         ]
         if not blocks:
-            return
+            return []
         if not self.fold_system:
-            self.rest.append({**message, "role": "system", "content": blocks})
-            return
+            return [_SystemMessage(message, role="system", content=blocks)]
         text = "\n\n".join(filter(None, map(block_text, blocks)))
         if not text.lstrip().startswith(_OPENING):
             text = f"{_OPENING}\n{text}\n</system-reminder>"
         reminder = _text(text)
         if "cache_control" in blocks[-1]:
             reminder["cache_control"] = blocks[-1]["cache_control"]
-        self.rest.append(reminder)
-        self._note("system messages became reminders in the user's turn")
+        self.note("system messages became reminders in the user's turn")
+        return [reminder]
 
-    def finish(self) -> Repaired:
-        self._end_of_turn()
-        if not self.done:
-            self.done.append({"role": "user", "content": [_text("(empty message)")]})
-            self._note("a conversation without content got a placeholder")
-        return Repaired(self.done, list(self.notes))
-
-    def _end_of_turn(self) -> None:
-        """Write the assistant's turn and the user's turn that answers it."""
-        if self.speech or self.calls:
-            if not self.done:
-                self.done.append({"role": "user", "content": [_text("(the conversation goes on)")]})
-                self._note("a user message was put before the first assistant message")
-            content = self.speech + self.calls if self.calls else self.speech
-            if self.done[-1]["role"] == "assistant":
-                self.done[-1]["content"] += content
-            else:
-                self.done.append({"role": "assistant", "content": content})
-        content = self._answers() + self.rest if self.calls or self.results else self.rest
-        if self.fold_system:
-            self._append_user(content)
-        else:
-            self._write_user(content)
-        self.speech, self.calls, self.given_ids, self.results, self.rest = [], [], [], [], []
-        self.answering = False
-
-    def _write_user(self, content: list[Json]) -> None:
-        """Write a turn in which whole system messages stand between the user's blocks."""
-        blocks: list[Json] = []
-        for item in content:
-            if "role" not in item:
-                blocks.append(item)
-                continue
-            self._append_user(blocks)
-            blocks = []
-            self.done.append(item)
-        self._append_user(blocks)
-
-    def _append_user(self, blocks: list[Json]) -> None:
-        if not blocks:
-            return
-        if self.done and self.done[-1]["role"] == "user":  # what stood between was empty
-            self.done[-1]["content"] += blocks
-        else:
-            self.done.append({"role": "user", "content": blocks})
-
-    def _call(self, block: Json) -> Json:
+    def call(self, block: Json) -> Json:
         """The call with an id that is unique and an input that is an object; itself when it has both."""
         given = block.get("id")
-        wanted = given if isinstance(given, str) and given else f"toolu_{len(self.seen)}"
+        wanted = given if isinstance(given, str) and given else f"toolu_{len(self.call_ids)}"
         unique, number = wanted, 1
-        while unique in self.seen:
+        while unique in self.call_ids:
             number += 1
             unique = f"{wanted}-{number}"
-        self.seen.add(unique)
+        self.call_ids.add(unique)
         if unique != given:
             block = {**block, "id": unique}
-            self._note("tool uses got unique ids")
-        self.given_ids.append(_key(given))
+            self.given_ids[unique] = given if type(given) is str else ""
+            self.note("tool uses got unique ids")
         arguments = block.get("input")
         if type(arguments) is not dict or _UNPARSED in arguments:
             block = {**block, "input": _readable(arguments)}
-            self._note("tool input that was no JSON object was made one")
+            self.note("tool input that was no JSON object was made one")
         return block
 
-    def _answers(self) -> list[Json]:
-        """One result for each call of the turn, in the calls' order, then what answers no call, as text."""
-        wanted = [call["id"] for call in self.calls]
-        if wanted == [result.get("tool_use_id") for result in self.results]:
-            return self.results
+    def _match(self, turn: Turn) -> None:
+        """Give each call one result, in the calls' order; what answers no call becomes text."""
         results: dict[str, deque[Json]] = defaultdict(deque)
-        for result in self.results:
-            results[_key(result.get("tool_use_id"))].append(result)
-        answers: list[Json] = []
-        for given, unique in zip(self.given_ids, wanted, strict=True):
+        for result in turn.results:
+            id = result.get("tool_use_id")
+            results[id if type(id) is str else ""].append(result)
+        turn.results = []
+        for call in turn.calls:
+            unique: str = call["id"]
+            given = self.given_ids.get(unique, unique)
             if results[given]:
                 answer = results[given].popleft()
                 if unique != given:
                     answer = {**answer, "tool_use_id": unique}
             else:
                 answer = {"type": "tool_result", "tool_use_id": unique, "content": NO_RESULT}
-                self._note("tool uses without a result got one that says so")
-            answers.append(answer)
+                self.note("tool uses without a result got one that says so")
+            turn.results.append(answer)
+        lost: list[Json] = []
         for result in itertools.chain.from_iterable(results.values()):
             text, images = flatten_result(result, keep=("image", "document"))
-            answers += [_text(f"[result of an earlier tool call]\n{text}"), *images]
-            self._note("tool results without their tool use became text")
-        return answers
+            lost += [_text(f"[result of an earlier tool call]\n{text}"), *images]
+            self.note("tool results without their tool use became text")
+        turn.rest[:0] = lost
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
         self.notes[text] = None
+
+
+def _in_order(turn: Turn) -> bool:
+    """Whether the results answer the calls one by one."""
+    if len(turn.results) != len(turn.calls):
+        return False
+    for at, call in enumerate(turn.calls):  # noqa: SIM110 - mostly there is one, for which a generator costs more
+        if turn.results[at].get("tool_use_id") != call["id"]:
+            return False
+    return True
+
+
+def _placeholder(text: str) -> Turn:
+    return Turn([], [], [], [_text(text)])
 
 
 def _is_blank(text_block: Json) -> bool:
     text = text_block.get("text")
     return not text or type(text) is not str or text.isspace()
-
-
-def _key(id: Any) -> str:
-    return id if type(id) is str else ""
 
 
 def _text(text: str) -> Json:

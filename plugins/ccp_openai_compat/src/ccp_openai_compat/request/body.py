@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from attrs import Factory, field, frozen
 
@@ -47,7 +47,7 @@ class ChatMemo:
 
     dialect: ChatDialect
     tools: Mapping[str, DeclaredTool] = field(factory=dict, repr=False)
-    call_ids: frozenset[str] = field(default=frozenset(), repr=False)
+    call_ids: Set[str] = field(default=frozenset(), repr=False)
     stop_sequences: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -83,10 +83,10 @@ def build_request(
         toolset,
         vision=options.vision is not False,
         pdf=dialect.pdf and FILES not in options.omit,
-        thinking=draft.thinks,
+        placeholder=dialect.replay_placeholder if draft.thinks else None,
     )
     conversation.add_system(system_blocks(request.body.get("system")))
-    conversation.add(repaired.messages)
+    conversation.add(repaired.turns)
     body: Json = {"model": route.model, "messages": conversation.messages, "stream": True}
     body["stream_options"] = {"include_usage": True}
     _add_tools(draft, body)
@@ -102,7 +102,7 @@ def build_request(
     if ignored := request.body.keys() - _TRANSLATED:
         draft.notes.append(f"left out: {', '.join(sorted(ignored))}")
     stop = tuple(word for word in request.body.get("stop_sequences") or () if isinstance(word, str))
-    memo = ChatMemo(dialect, toolset.by_wire_name, frozenset(conversation.call_ids), stop)
+    memo = ChatMemo(dialect, toolset.by_wire_name, repaired.call_ids, stop)
     return UpstreamRequest(path=dialect.path, body=body, memo=memo, notes=tuple(draft.notes))
 
 

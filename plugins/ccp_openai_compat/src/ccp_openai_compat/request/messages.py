@@ -1,4 +1,4 @@
-"""The conversation as chat messages, in one pass over the repaired history.
+"""The conversation as chat messages, in one pass over the turns of the repaired history.
 
 What a message becomes depends on nothing that comes after its turn, so two requests of one conversation
 share their beginning byte for byte, and upstreams can reuse their prompt caches. Nothing of the client's
@@ -16,6 +16,7 @@ from attrs import Factory, define
 
 from ccp_core.protocol.block_text import block_text, flatten_result, thinking_origin
 from ccp_core.protocol.events import Json
+from ccp_core.protocol.history import Turn
 from ccp_openai_compat.dialect import ChatDialect
 from ccp_openai_compat.request.media import is_pdf, media_part, text_part
 from ccp_openai_compat.request.tools import Toolset, wire_name
@@ -28,36 +29,32 @@ _FIELDS = ("reasoning_content", "reasoning")
 
 @define
 class Conversation:
-    """Writes chat messages. ``vision`` and ``pdf`` say what the model takes, ``thinking`` whether it is to
-    think."""
+    """Writes chat messages. ``vision`` and ``pdf`` say what the model takes, ``placeholder`` stands for the
+    thinking that a turn with calls has lost."""
 
     provider_id: str
     dialect: ChatDialect
     toolset: Toolset
     vision: bool
     pdf: bool
-    thinking: bool
+    placeholder: str | None
     messages: list[Json] = Factory(list)
-    call_ids: set[str] = Factory(set)
-    """Ids of the tool uses so far, as the client has them."""
 
-    def add(self, history: Iterable[Json]) -> None:
-        """Write repaired messages, whose content is lists of blocks."""
-        for message in history:
-            if message["role"] == "assistant":
-                self._assistant(message["content"])
-            else:
-                self._user(message["content"])
+    def add(self, turns: Iterable[Turn]) -> None:
+        """Write the turns of a repaired history."""
+        for turn in turns:
+            if turn.speech or turn.calls:
+                self.messages.append(self._assistant(turn.speech, turn.calls))
+            shown = self._results(turn.results)
+            if turn.rest or shown:
+                self._user(turn.rest, shown, after_results=bool(turn.results))
 
-    def _assistant(self, content: list[Json]) -> None:
+    def _assistant(self, speech: list[Json], calls: list[Json]) -> Json:
         texts: list[str] = []
         thoughts: list[Json] = []
-        calls: list[Json] = []
-        for block in content:
+        for block in speech:
             kind = block.get("type")
-            if kind == "tool_use":
-                calls.append(self._call(block))
-            elif kind == "text":
+            if kind == "text":
                 texts.append(block["text"])
             elif kind == "thinking":
                 thoughts.append(block)
@@ -66,24 +63,24 @@ class Conversation:
         text = "\n\n".join(texts)
         message: Json = {"role": "assistant", "content": text}
         if calls:
-            message["tool_calls"] = calls
+            message["tool_calls"] = self._calls(calls)
             if not text:
                 message["content"] = self.dialect.empty_content
         elif not text:
             message["content"] = _NO_ANSWER
-        if calls or (thoughts and self.dialect.replay_turns == "all"):
-            self._replay(thoughts, message)
-        self.messages.append(message)
+        placeholder = self.placeholder if calls else None
+        if placeholder or (thoughts and (calls or self.dialect.replay_turns == "all")):
+            self._replay(thoughts, placeholder, message)
+        return message
 
-    def _call(self, block: Json) -> Json:
-        name = wire_name(str(block.get("name") or "unknown"))
-        arguments = orjson.dumps(self.toolset.wire_input(name, block["input"])).decode()
-        self.call_ids.add(block["id"])
-        return {
-            "id": self._call_id(block["id"]),
-            "type": "function",
-            "function": {"name": name, "arguments": arguments},
-        }
+    def _calls(self, blocks: list[Json]) -> list[Json]:
+        calls: list[Json] = []
+        for block in blocks:
+            name = wire_name(str(block.get("name") or "unknown"))
+            arguments = orjson.dumps(self.toolset.wire_input(name, block["input"])).decode()
+            function = {"name": name, "arguments": arguments}
+            calls.append({"id": self._call_id(block["id"]), "type": "function", "function": function})
+        return calls
 
     def _call_id(self, given: str) -> str:
         limit = self.dialect.call_id_limit
@@ -91,11 +88,10 @@ class Conversation:
             return given
         return "call_" + blake2b(given.encode(), digest_size=12).hexdigest()
 
-    def _replay(self, thoughts: list[Json], message: Json) -> None:
+    def _replay(self, thoughts: list[Json], placeholder: str | None, message: Json) -> None:
         """Put a turn's thinking where the provider wants it."""
         where = self.dialect.replay
-        placeholder = self.dialect.replay_placeholder if self.thinking and "tool_calls" in message else None
-        if where == "drop" or not (thoughts or placeholder):
+        if where == "drop":
             return
         own: list[str] = []
         foreign: list[str] = []
@@ -128,40 +124,50 @@ class Conversation:
             return {**text_part(text), "cache_control": block["cache_control"]}
         return text
 
-    def _user(self, content: list[Json]) -> None:
+    def _user(self, blocks: list[Json], shown: list[Json], *, after_results: bool) -> None:
         parts: list[str | Json] = []  # a plain string is text
-        shown: list[Json] = []  # what tool results show beside text
-        for block in content:
+        if shown:
+            parts += ["[from the tool results above]", *shown]
+        for block in blocks:
             kind = block.get("type")
             if kind == "text":
                 parts.append(self._marked(block["text"], block))
-            elif kind == "tool_result":
-                self.messages.append(self._result(block, shown))
             elif (kind == "image" and self.vision) or (kind == "document" and self.pdf and is_pdf(block)):
                 parts.append(media_part(block))
             elif piece := block_text(block):
                 parts.append(piece)
-        if shown:
-            parts[:0] = ["[from the tool results above]", *shown]
         if not parts:
-            if self.messages and self.messages[-1]["role"] == "tool":
+            if after_results:
                 return
             parts.append(_NO_WORDS)
         self.messages.append({"role": "user", "content": _content(parts)})
 
-    def _result(self, block: Json, shown: list[Json]) -> Json:
+    def _results(self, blocks: list[Json]) -> list[Json]:
+        """Write tool results; returns what they show beside text."""
+        shown: list[Json] = []
+        for block in blocks:
+            content = block.get("content")
+            if type(content) is not str or block.get("is_error"):
+                content = self._flat(block, shown)
+            part = self._marked(content or _NO_OUTPUT, block)
+            self.messages.append(
+                {
+                    "role": "tool",
+                    "tool_call_id": self._call_id(block["tool_use_id"]),
+                    "content": part if type(part) is str else [part],
+                }
+            )
+        return shown
+
+    def _flat(self, block: Json, shown: list[Json]) -> str:
+        """The text of a result; images and documents of it are added to ``shown``."""
         content = block.get("content")
         if type(content) is list:
             block = {**block, "content": [_as_declared(part) for part in content]}
-        if type(content) is not str or block.get("is_error"):
-            keep = (*(("image",) if self.vision else ()), *(("document",) if self.pdf else ()))
-            content, rest = flatten_result(block, keep=keep)
-            shown += map(media_part, rest)
-        return {
-            "role": "tool",
-            "tool_call_id": self._call_id(block["tool_use_id"]),
-            "content": _content([self._marked(content or _NO_OUTPUT, block)]),
-        }
+        keep = (*(("image",) if self.vision else ()), *(("document",) if self.pdf else ()))
+        text, rest = flatten_result(block, keep=keep)
+        shown += map(media_part, rest)
+        return text
 
 
 def _as_declared(part: Any) -> Any:
