@@ -18,7 +18,8 @@ from ccp_core.protocol.events import Json
 from ccp_core.protocol.messages import MessagesRequest
 
 _ASCII = re.compile(
-    r" ?+(?:[A-Z]?+[a-z]{1,12}+|[A-Z]{1,4}+|[!-/:-@\[-`{-~]{1,4}+\n*+)|\d{1,3}+|\s*\n|[ \t]++(?=[!-~])",
+    r" ?+(?:[A-Z]?+[a-z]{1,12}+|[A-Z]{1,4}+|[!-/:-@\[-`{-~]{1,4}+\n*+)|\d{1,3}+"
+    r"|(?<![^\S\n])\s*\n|(?<![ \t])[ \t]++(?=[!-~])",  # blanks are looked at from their beginning alone
     re.ASCII,
 )
 _NOT_ASCII = re.compile("([^\0-\x7f]+)")
