@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from ccp_core.protocol.messages import MessagesRequest
+from ccp_core.protocol.tokens import count
+from ccp_core.route import Caller
 from ccp_core.testing import Answer, Gate, Stall, Wait, chat_stream, count_tokens, messages_error
 from ccp_core.testing.proxy_app import KEY, TURN, one_provider
 from ccp_core.upstream import upstream as upstream_module
@@ -126,6 +129,20 @@ async def test_all_parts_of_a_prompt_count(refusing_upstream, start_proxy):
     shorter += [{**RICH, "messages": RICH["messages"][:count]} for count in (1, 2, 3)]
     for body in shorter:
         assert (await counts(proxy, body))[0] < whole
+
+
+async def test_others_have_their_turn_while_a_long_prompt_is_counted(refusing_upstream, start_proxy):
+    """So streams are not held up; the figure is that of counting in one go."""
+    gateway = (await start_proxy(one_provider("nvidia_nim", refusing_upstream))).gateway
+    request = MessagesRequest({**RICH, "system": "You are an agent. " * 10_000})
+    route = gateway.resolve_route(request, Caller())
+    counted = asyncio.ensure_future(gateway.upstream(route.provider_id).count_tokens(request, route))
+    turns = 0
+    while not counted.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 5
+    assert counted.result() == count(request.body)
 
 
 async def test_an_upstream_that_counts_nothing_teaches_nothing(fake_upstream, start_proxy):

@@ -127,6 +127,14 @@ def test_a_sample_tells_nearly_what_the_whole_would(text: str) -> None:
     assert count(said(text * 1000)) == pytest.approx(whole, rel=0.08)
 
 
+@pytest.mark.timeout(8)
+@pytest.mark.parametrize("blank", [" ", "\t", "\r", "\x0b", " \r"])
+def test_blanks_without_end_are_counted_as_soon_as_other_text(blank: str) -> None:
+    """Each is looked at once; otherwise this takes several times what is allowed."""
+    for _ in range(400):
+        assert count_text(blank * (8000 // len(blank))) == 0
+
+
 def sized(body: dict[str, Any]) -> MessagesRequest:
     """The request as it is read from the wire."""
     return parse_request(orjson.dumps(body))

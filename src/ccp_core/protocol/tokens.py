@@ -18,10 +18,16 @@ from ccp_core.protocol.events import Json
 from ccp_core.protocol.messages import MessagesRequest
 
 _ASCII = re.compile(
-    r" ?[A-Z]?[a-z]{1,12}| ?[A-Z]{1,4}|\d{1,3}| ?[!-/:-@\[-`{-~]{1,4}\n*|\s*\n|[ \t]+(?=[!-~])", re.ASCII
+    r" ?+(?:[a-z]{1,12}+|[A-Z](?:[a-z]{1,12}+|[A-Z]{0,3}+)|[!-/:-@\[-`{-~]{1,4}+\n*+)|\d{1,3}+"
+    r"|(?<![^\S\n])\s*\n|(?<![ \t])[ \t]++(?=[!-~])",  # blanks are looked at from their beginning alone
+    re.ASCII,
 )
+_ASCII_AND_OTHERS = re.compile("([\0-\x7f]*)([^\0-\x7f]*)")
+_BREAK = "\0"
+"""Belongs to no token."""
+
 _WEIGHTS = tuple(
-    (re.compile(characters), weight)
+    (re.compile(f"{characters}+"), weight)
     for characters, weight in (
         ("[\u3400-\u4dbf\u4e00-\u9fff]", 0.8),  # Han
         ("[\u3000-\u30ff\uff00-\uffef]", 0.7),  # Kana, full-width forms
@@ -34,9 +40,11 @@ _WEIGHTS = tuple(
     )
 )
 
-_SLICE = 256
-_COUNT_BUDGET = 32_768
+_BUDGET = 12_288
 """Characters that are looked at."""
+_SLICE = 64
+_PORTION = 2048
+"""Characters that are weighed in one go: a tenth of a millisecond."""
 
 _BYTES = 4
 """A token takes about so many bytes of a request's JSON."""
@@ -57,10 +65,17 @@ _REMOTE = 1500
 
 
 def count(body: Json) -> int:
-    """The tokens of a Messages body: system, tools, messages, images, documents. Takes milliseconds."""
+    """The tokens of a Messages body: system, tools, messages, images, documents. Takes about half a millisecond."""
+    return max(1, round(sum(count_portions(body))))
+
+
+def count_portions(body: Json) -> Iterator[float]:
+    """The same in portions, whose sum it is: on an event loop others can have their turn between them."""
+    yield 0  # parsing has held the loop for long enough
     reader = _Reader()
     reader.read(body)
-    return max(1, reader.fixed + _sampled(reader.texts, _COUNT_BUDGET))
+    yield reader.fixed
+    yield from _weights(reader.texts)
 
 
 def estimate(request: MessagesRequest) -> int:
@@ -79,15 +94,19 @@ def estimate(request: MessagesRequest) -> int:
 
 def count_text(text: str) -> int:
     """The tokens of a text."""
-    return round(_weigh(text)) if len(text) <= _COUNT_BUDGET else _sampled([text], _COUNT_BUDGET)
+    return round(sum(_weights([text])))
 
 
-def _sampled(texts: list[str], budget: int) -> int:
+def _weights(texts: list[str]) -> Iterator[float]:
+    """The tokens of the texts, in portions; of long ones those of a sample, taken for the whole."""
     length = sum(map(len, texts))
-    if length <= budget:
-        return round(sum(map(_weigh, texts)))
-    sample = "".join(_slices(texts, length * _SLICE // budget))
-    return round(_weigh(sample) * length / len(sample))
+    if length <= _BUDGET:
+        sample, share = _BREAK.join(texts), 1.0
+    else:
+        sample = "".join(_slices(texts, length * _SLICE // _BUDGET + 1))
+        share = len(sample) / length
+    for start in range(0, len(sample), _PORTION):
+        yield _weigh(sample[start : start + _PORTION]) / share
 
 
 def _slices(texts: Iterable[str], step: int) -> Iterator[str]:
@@ -101,11 +120,20 @@ def _slices(texts: Iterable[str], step: int) -> Iterator[str]:
 
 
 def _weigh(text: str) -> float:
-    tokens: float = len(_ASCII.findall(text))
-    if not text.isascii():
-        for characters, weight in _WEIGHTS:
-            tokens += weight * len(characters.findall(text))
+    if text.isascii():
+        return _matches(_ASCII, text)
+    ascii_parts, other_parts = zip(*_ASCII_AND_OTHERS.findall(text), strict=True)
+    tokens: float = _matches(_ASCII, _BREAK.join(ascii_parts))
+    others = "".join(other_parts)
+    for characters, weight in _WEIGHTS:
+        rest = characters.sub("", others)
+        tokens += weight * (len(others) - len(rest))
+        others = rest
     return tokens
+
+
+def _matches(pattern: re.Pattern[str], text: str) -> int:
+    return pattern.subn("", text)[1]  # quicker than a list of them
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +12,7 @@ from ccp_core.errors import Adjustment
 from ccp_core.lane import Lane
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.messages import MessagesRequest
-from ccp_core.protocol.tokens import count
+from ccp_core.protocol.tokens import count, count_portions
 from ccp_core.provider import IMAGES, BuildOptions, ModelCard, Provider, UpstreamHead
 from ccp_core.redact import Redactor
 from ccp_core.route import Route
@@ -145,7 +146,11 @@ class Upstream:
                 answer = await self.client.post_json(path, body, self.keys.peek(), COUNT_TIMEOUT)
                 if isinstance(answer, dict) and isinstance(answer.get("input_tokens"), int):
                     return int(answer["input_tokens"])
-        return self.learned.tokens(route.model, count(request.body))
+        counted = 0.0
+        for tokens in count_portions(request.body):
+            counted += tokens
+            await asyncio.sleep(0)  # streams have their turn
+        return self.learned.tokens(route.model, round(counted))
 
     def health(self) -> Json:
         """What /health says of this provider."""
