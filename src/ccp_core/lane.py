@@ -99,7 +99,7 @@ class Lane:
 
     def finish_stream(self, stream: StreamContext) -> Sequence[StreamEvent]:
         """What is still to be said when the upstream has closed the stream."""
-        events = self.ask("ccp_finish_stream", object, stream=stream)
+        events: Any = self.ask("ccp_finish_stream", object, stream=stream)
         if wrong := _wrong(events):
             raise self._nonsense("ccp_finish_stream", {"stream": stream}, wrong)
         return events or ()

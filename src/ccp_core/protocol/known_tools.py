@@ -36,8 +36,9 @@ def loads(data: bytes) -> Any:
                 body["tools"] = tools
                 return body
     body = orjson.loads(data)
-    if type(body) is dict and type(tools := body.get("tools")) is list and tools:
-        _remember(data, start, tools)
+    declared = body.get("tools") if type(body) is dict else None
+    if type(declared) is list and declared:
+        _remember(data, start, declared)
     return body
 
 
