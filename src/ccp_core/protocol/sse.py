@@ -23,6 +23,9 @@ class SSEEvent(NamedTuple):
     data: bytes
 
 
+_new = tuple.__new__  # past the constructor of a NamedTuple, which is written in Python
+
+
 class EventTooLarge(ValueError):
     """An upstream sent one event larger than the decoder's bound."""
 
@@ -63,15 +66,17 @@ class SSEDecoder:
                 return []
             data = b"".join((*self._pieces, data))
             self._pieces, self._size = [], 0
+        if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 and data.endswith(b"\n"):
+            return [_new(SSEEvent, ("", data[6:-2]))]  # one event in one read, as most come
         *blocks, tail = data.split(b"\n\n")
         self._keep(tail)
         events: list[SSEEvent] = []
         for block in blocks:
             first, line_end, rest = block.partition(b"\n")
             if not line_end and first.startswith(b"data: "):  # what chat upstreams send, nearly always
-                events.append(SSEEvent("", first[6:]))
+                events.append(_new(SSEEvent, ("", first[6:])))
             elif (name := _NAMES.get(first)) and rest.startswith(b"data: ") and b"\n" not in rest:
-                events.append(SSEEvent(name, rest[6:]))  # what Messages upstreams send
+                events.append(_new(SSEEvent, (name, rest[6:])))  # what Messages upstreams send
             elif (event := _parse(block)) is not None:
                 events.append(event)
         return events

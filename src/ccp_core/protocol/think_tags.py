@@ -64,17 +64,20 @@ class ThinkTagSplitter:
         """Return what ``text`` adds, in order; a possible beginning of a tag is held back."""
         if not text:
             return []
-        if self._fresh or self._held or "<" in text or "◁" in text:
-            return self._scan(self._held + text, final=False)
-        last = text[-1]
-        if self._closing is None:
-            self._last = last
-            self._code.advance(text)
+        if self.passes(text):
             return [("text", text)]
-        if last.isspace():
-            return self._scan(text, final=False)
-        self._last = last
+        if self._fresh or self._held or "<" in text or "◁" in text or text[-1].isspace():
+            return self._scan(self._held + text, final=False)
+        self._last = text[-1]
         return [("thinking", text)]
+
+    def passes(self, text: str) -> bool:
+        """Take in ``text`` if all of it is text that goes on, as most is; whether it was."""
+        if self._closing is not None or self._fresh or self._held or "<" in text or "◁" in text or not text:
+            return False
+        self._last = text[-1]
+        self._code.advance(text)
+        return True
 
     def flush(self) -> list[Piece]:
         """Return what was held back, at the end of the answer."""

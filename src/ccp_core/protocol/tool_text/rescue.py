@@ -81,16 +81,22 @@ class ToolTextRescue:
         """Return what ``text`` decides; a possible beginning of a call is held back."""
         if not text:
             return []
-        if self._flows and not (
-            ("<" in text or "[" in text or "●" in text) and _OPENING_AT_A_GLANCE.search(text)
-        ):
-            stem = text.rstrip(_NAME_CHARACTERS)
-            if text[len(stem) :] not in self._beginnings:
-                self._last = text
-                self._code.advance(text)
-                return [text]
+        if self.passes(text):
+            return [text]
         self._reader.text += text
         return self._run()
+
+    def passes(self, text: str) -> bool:
+        """Take in ``text`` if no call can begin in it, as in most; whether it was."""
+        if not self._flows or not text:
+            return False
+        if ("<" in text or "[" in text or "●" in text) and _OPENING_AT_A_GLANCE.search(text):
+            return False
+        if text[len(text.rstrip(_NAME_CHARACTERS)) :] in self._beginnings:
+            return False
+        self._last = text
+        self._code.advance(text)
+        return True
 
     def flush(self) -> list[str | TextToolCall]:
         """Return what was held back, at the end of the answer."""

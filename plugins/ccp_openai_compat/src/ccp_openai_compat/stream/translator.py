@@ -129,7 +129,10 @@ class ChatStream:
     def _delta(self, delta: Json, out: list[StreamEvent]) -> None:
         content = delta.get("content")
         if type(content) is str and len(delta) == 1:  # nearly all of them
-            self._add(_TEXT, content, out)
+            if content and self._run is _TEXT:
+                self._pieces.append(content)
+            else:
+                self._add(_TEXT, content, out)
             return
         thought, self._reasoning_field = reading.reasoning_of(delta, self._reasoning_field)
         self._add(_THINKING, thought, out)
@@ -202,7 +205,7 @@ class ChatStream:
                 self._text(text, out)
 
     def _text(self, text: str, out: list[StreamEvent]) -> None:
-        if self._splitter is None:
+        if self._splitter is None or self._splitter.passes(text):
             self._plain(text, out)
             return
         for kind, piece in self._splitter.feed(text):
@@ -212,7 +215,7 @@ class ChatStream:
                 self._plain(piece, out)
 
     def _plain(self, text: str, out: list[StreamEvent]) -> None:
-        if self._rescuable is None:
+        if self._rescuable is None or (self._rescue is not None and self._rescue.passes(text)):
             self._speak(_TEXT, text, out)
             return
         if self._rescue is None:
