@@ -32,15 +32,13 @@ class AnswerText:
     def feed(self, text: str) -> Sequence[Found]:
         """What ``text`` adds; the beginning of what may be a tag or a call is held back."""
         self._fed = True
-        pieces: Sequence[Piece] = (("text", text),) if self._splitter is None else self._splitter.feed(text)
+        pieces: Sequence[Piece] = (("text", text),)
+        if self._splitter is not None and not self._splitter.passes(text):
+            pieces = self._splitter.feed(text)
         if self._rescue is None:
             return pieces
-        if len(pieces) == 1 and pieces[0][0] == "text":  # nearly always
-            text = pieces[0][1]
-            parts = self._rescue.feed(text)
-            if len(parts) == 1 and parts[0] is text:
-                return pieces
-            return _found(parts)
+        if len(pieces) == 1 and pieces[0][0] == "text" and self._rescue.passes(pieces[0][1]):  # nearly always
+            return pieces
         return self._searched(pieces)
 
     def flush(self) -> Sequence[Found]:

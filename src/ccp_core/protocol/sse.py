@@ -12,7 +12,15 @@ from typing import NamedTuple
 _BOM = b"\xef\xbb\xbf"
 _NAMES = {
     b"event: " + name.encode(): name
-    for name in ("content_block_delta", "content_block_start", "content_block_stop", "ping")
+    for name in (
+        "content_block_delta",
+        "content_block_start",
+        "content_block_stop",
+        "message_delta",
+        "message_start",
+        "message_stop",
+        "ping",
+    )
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import NoneType
 from typing import Any
 
 from attrs import define, field
@@ -41,6 +42,8 @@ class BlockConversion:
     notes: dict[str, None] = field(factory=dict)
     _keys: dict[str, set[str]] = field(init=False)
     _keeps_cache_marks: bool = field(init=False)
+    _as_it_is: dict[str, set[str]] = field(init=False)
+    """Types of blocks of which one without other members (and without blocks in it) needs no conversion."""
 
     def __attrs_post_init__(self) -> None:
         self._keeps_cache_marks = "messages" in self.dialect.cache_control
@@ -48,6 +51,11 @@ class BlockConversion:
         self._keys = {kind: keys | more for kind, keys in _KEYS.items()}
         if self.dialect.is_error:
             self._keys["tool_result"].add("is_error")
+        self._as_it_is = {"text": self._keys["text"]}
+        if not self.dialect.plain_ids:
+            self._as_it_is["tool_use"] = self._keys["tool_use"]
+            if not self.dialect.flat_results:
+                self._as_it_is["tool_result"] = self._keys["tool_result"]
 
     def message(self, message: Json) -> Json:
         """One message, its blocks converted; extra members stay only where everything does."""
@@ -55,7 +63,11 @@ class BlockConversion:
         if isinstance(content, list):
             converted: list[Json] = []
             for block in content:
-                self._block(block, converted)
+                members = self._as_it_is.get(block.get("type"))
+                if members and block.keys() <= members and type(block.get("content")) in (str, NoneType):
+                    converted.append(block)
+                else:
+                    self._block(block, converted)
             content = converted
         if self.dialect.passes_all:
             return {**message, "content": content}
