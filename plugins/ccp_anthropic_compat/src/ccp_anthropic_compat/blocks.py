@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from types import NoneType
 from typing import Any
 
 from attrs import define, field
@@ -61,17 +60,23 @@ class BlockConversion:
         """One message, its blocks converted; extra members stay only where everything does."""
         content = message.get("content")
         if isinstance(content, list):
+            if self._pass(content) and message.get("role") in ("user", "assistant"):
+                return message  # of which the repair takes the blocks
             converted: list[Json] = []
             for block in content:
-                members = self._as_it_is.get(block.get("type"))
-                if members and block.keys() <= members and type(block.get("content")) in (str, NoneType):
-                    converted.append(block)
-                else:
-                    self._block(block, converted)
+                self._block(block, converted)
             content = converted
         if self.dialect.passes_all:
             return {**message, "content": content}
         return {"role": message.get("role"), "content": content}
+
+    def _pass(self, blocks: list[Json]) -> bool:
+        """Whether all of them are as the endpoint takes them."""
+        for block in blocks:
+            members = self._as_it_is.get(block.get("type", ""))
+            if not members or not block.keys() <= members or type(block.get("content")) is list:
+                return False
+        return True
 
     def _block(self, block: Json, out: list[Json]) -> None:
         kind = block.get("type")
