@@ -17,6 +17,9 @@ _MEMBER = b'"tools":'
 _MAX_BYTES = 1024 * 1024
 """Larger declarations are not kept."""
 
+_WORTH = 16
+"""Where the rest is so many times as large, to copy it takes longer than to parse the tools."""
+
 # Stands for known tools. Nobody can guess it, so it comes from nowhere else.
 _STAND_IN = secrets.token_hex(16)
 _STAND_IN_JSON = orjson.dumps(_STAND_IN)
@@ -30,7 +33,7 @@ def loads(data: bytes) -> Any:
     if start < len(_MEMBER):
         return orjson.loads(data)
     for packed, tools in _known:
-        if data.startswith(packed, start):
+        if data.startswith(packed, start) and len(packed) * _WORTH > len(data):
             body = _without(data, start, start + len(packed))
             if body is not None:
                 body["tools"] = tools
