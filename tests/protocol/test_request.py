@@ -77,6 +77,23 @@ def test_tools_that_come_again_are_the_same_objects() -> None:
     assert again.body == {"messages": LINE * 2, "tools": TOOLS, "max_tokens": 5}
 
 
+def test_tools_with_a_parameter_called_tools_are_known_too() -> None:
+    """A schema has the name of that member as well, behind the one that counts."""
+    schema = {"type": "object", "properties": {"tools": {"type": "array", "items": {"type": "string"}}}}
+    body = orjson.dumps({"messages": LINE, "tools": [*TOOLS, {"name": "Agent", "input_schema": schema}]})
+    assert parse_request(body).tools is parse_request(body).tools
+
+
+def test_long_conversations_do_not_push_out_the_tools_of_others() -> None:
+    """Whose tools are small beside them, so that they are not cut out."""
+    usual = orjson.dumps({"messages": LINE, "tools": TOOLS})
+    long = orjson.dumps({"messages": LINE * 200, "tools": [{"name": "Write"}]})
+    tools = parse_request(usual).tools
+    for _ in range(10):
+        parse_request(long)
+    assert parse_request(usual).tools is tools
+
+
 KNOWN = orjson.dumps(TOOLS)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-_MEMBER = b'"tools":'
+_NAME = b'"tools":'
+_MEMBER = _NAME + b"[{"  # a list of objects: parameters in schemas have that name as well
 _MAX_BYTES = 1024 * 1024
 """Larger declarations are not kept."""
 
@@ -29,20 +30,25 @@ _known: deque[tuple[bytes, list[Any]]] = deque(maxlen=8)
 
 def loads(data: bytes) -> Any:
     """What ``orjson.loads`` gives. Raises orjson.JSONDecodeError."""
-    start = data.rfind(_MEMBER) + len(_MEMBER)  # behind the messages, so found sooner from the end
-    if start < len(_MEMBER):
+    member = data.rfind(_MEMBER)  # behind the messages, so found sooner from the end
+    if member < 0:
         return orjson.loads(data)
+    start = member + len(_NAME)
     for packed, tools in _known:
-        if data.startswith(packed, start) and len(packed) * _WORTH > len(data):
+        if _stands(packed, data, start):
             body = _without(data, start, start + len(packed))
             if body is not None:
                 body["tools"] = tools
                 return body
     body = orjson.loads(data)
-    declared = body.get("tools") if type(body) is dict else None
-    if type(declared) is list and declared:
-        _remember(data, start, declared)
+    if type(body) is dict and type(tools := body.get("tools")) is list:
+        _remember(data, start, tools)
     return body
+
+
+def _stands(packed: bytes, data: bytes, start: int) -> bool:
+    """Whether the JSON of tools stands at ``start``, and the rest is not too large to be copied."""
+    return data.startswith(packed, start) and len(packed) * _WORTH > len(data)
 
 
 def _without(data: bytes, start: int, end: int) -> Any:
@@ -64,5 +70,5 @@ def _remember(data: bytes, start: int, tools: list[Any]) -> None:
     except orjson.JSONEncodeError:  # nested too deeply to be written again
         return
     # What the client has written in another way, or elsewhere, is not found again.
-    if len(packed) <= _MAX_BYTES and data.startswith(packed, start):
+    if len(packed) <= _MAX_BYTES and _stands(packed, data, start):
         _known.appendleft((packed, tools))
