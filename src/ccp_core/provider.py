@@ -143,6 +143,7 @@ class UpstreamRequest:
 
     path: str
     body: dict[str, Any] = field(repr=False)
+    """Its members may be replaced; what they hold is shared with other requests and must not be changed in place."""
     headers: Mapping[str, str] = Factory(dict)
     memo: Any = field(default=None, repr=False)
     notes: tuple[str, ...] = ()

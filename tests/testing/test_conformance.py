@@ -183,6 +183,13 @@ BROKEN = [
         + "ccp_build_request():\n    built = yield\n    built.body['seed'] = id(built)\n    return built",
     ),
     broken(
+        "test_what_requests_share_is_left_alone",
+        "another provider's request",
+        WRAPPER + "ccp_build_request():\n    built = yield\n"
+        "    for tool in built.body.get('tools') or ():\n        tool['function']['strict'] = True\n"
+        "    return built",
+    ),
+    broken(
         "test_no_secret_is_in_a_request",
         "the core's business",
         WRAPPER + "ccp_build_request():\n    built = yield\n"

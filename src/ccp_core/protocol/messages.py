@@ -21,7 +21,8 @@ class InvalidRequest(ValueError):
 class MessagesRequest:
     """What the client asked for.
 
-    ``body`` is the parsed JSON, the single copy of it: hooks read it and build new objects, they never change it.
+    ``body`` is the parsed JSON, the single copy of it, whose tools other requests share: hooks read it and build new
+    objects, they never change it.
     ``size`` is the length of the body in bytes, ``betas`` the value of the ``anthropic-beta`` header.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import Any
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 from ccp_core.provider import BuildOptions, UpstreamRequest
 
 from .base import Conformance
-from .turns import CONVERSATION, REQUESTS, SAID, TOOLS, UNKNOWN, asked, session
+from .turns import CONVERSATION, REQUESTS, SAID, TOOLS, TURN, UNKNOWN, asked, session
 
 SECRET = "kit-secret-0f8e7d6c5b4a"  # noqa: S105 - a canary
 
@@ -50,6 +51,17 @@ class RequestRules(Conformance):
             )
             second = self._encoded(self.subject().build(request, transport, model))
             assert first == second, f"{name}: a second request differs from the first"
+
+    def test_what_requests_share_is_left_alone(self, model: str) -> None:
+        """Tools of a built request may be those of others, of other providers too: they are replaced, not changed."""
+        subject = self.subject()
+        tool = {"name": f"tool_{token_hex(4)}", "input_schema": {"type": "object", "properties": {}}}
+        request = asked({**TURN, "tools": [tool]})
+        for transport in subject.spec.transports:
+            before = self._encoded(subject.another().build(request, transport, model))
+            subject.build(request, transport, model)
+            after = self._encoded(subject.another().build(request, transport, model))
+            assert after == before, f"{transport}: it changes what another provider's request is made of"
 
     def test_no_secret_is_in_a_request(
         self, transport: str, model: str, monkeypatch: pytest.MonkeyPatch

@@ -94,6 +94,10 @@ class Subject:
         except PluginError as error:
             raise CannotLoad(str(error)) from None
 
+    def another(self) -> Subject:
+        """Another provider of the same description, in whose lanes the plugin is not: the transport answers alone."""
+        return evolve(self, spec=evolve(self.spec, id="another"))
+
     def route(self, model: str, thinking: bool = True) -> Route:
         """A route to one of the provider's models."""
         return Route(provider_id=self.spec.id, model=model, thinking=thinking)
