@@ -41,8 +41,8 @@ class BlockConversion:
     notes: dict[str, None] = field(factory=dict)
     _keys: dict[str, set[str]] = field(init=False)
     _keeps_cache_marks: bool = field(init=False)
-    _as_it_is: dict[str, set[str]] = field(init=False)
-    """Types of blocks of which one without other members (and without blocks in it) needs no conversion."""
+    _passing: dict[str, set[str]] = field(init=False)
+    """By type, the members that a block may have to pass as it is, if it holds no blocks itself."""
 
     def __attrs_post_init__(self) -> None:
         self._keeps_cache_marks = "messages" in self.dialect.cache_control
@@ -50,17 +50,17 @@ class BlockConversion:
         self._keys = {kind: keys | more for kind, keys in _KEYS.items()}
         if self.dialect.is_error:
             self._keys["tool_result"].add("is_error")
-        self._as_it_is = {"text": self._keys["text"]}
+        self._passing = {"text": self._keys["text"]}
         if not self.dialect.plain_ids:
-            self._as_it_is["tool_use"] = self._keys["tool_use"]
+            self._passing["tool_use"] = self._keys["tool_use"]
             if not self.dialect.flat_results:
-                self._as_it_is["tool_result"] = self._keys["tool_result"]
+                self._passing["tool_result"] = self._keys["tool_result"]
 
     def message(self, message: Json) -> Json:
         """One message, its blocks converted; extra members stay only where everything does."""
         content = message.get("content")
         if isinstance(content, list):
-            if self._pass(content) and message.get("role") in ("user", "assistant"):
+            if self._all_pass(content) and message.get("role") in ("user", "assistant"):
                 return message  # of which the repair takes the blocks
             converted: list[Json] = []
             for block in content:
@@ -70,10 +70,10 @@ class BlockConversion:
             return {**message, "content": content}
         return {"role": message.get("role"), "content": content}
 
-    def _pass(self, blocks: list[Json]) -> bool:
+    def _all_pass(self, blocks: list[Json]) -> bool:
         """Whether all of them are as the endpoint takes them."""
         for block in blocks:
-            members = self._as_it_is.get(block.get("type", ""))
+            members = self._passing.get(block.get("type", ""))
             if not members or not block.keys() <= members or type(block.get("content")) is list:
                 return False
         return True
