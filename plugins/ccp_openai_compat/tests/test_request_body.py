@@ -48,6 +48,25 @@ def test_tools_become_functions(chat: Any, read_tool: Any) -> None:
     assert sent[2]["function"]["name"] == "Late"
 
 
+@pytest.mark.parametrize(
+    ("earlier", "schema"),
+    [
+        ({"default": 1}, {"default": True}),
+        ({"enum": [0, 1]}, {"enum": [False, True]}),
+        ({"minimum": 0}, {"minimum": 0.0}),
+        ({"title": "a", "default": 1}, {"default": 1, "title": "a"}),
+    ],
+    ids=["true", "true in a list", "with a fraction", "in another order"],
+)
+def test_a_session_gets_its_own_tools_and_no_similar_ones(
+    chat: Any, read_tool: Any, earlier: Any, schema: Any
+) -> None:
+    """What another session has declared may be equal in Python, and yet not the same JSON."""
+    chat.build({"tools": [{**read_tool, "input_schema": earlier}]})
+    sent = chat.build({"tools": [{**read_tool, "input_schema": schema}]}).body["tools"]
+    assert orjson.dumps(sent[0]["function"]["parameters"]) == orjson.dumps({"type": "object", **schema})
+
+
 def test_server_tools_and_second_tools_of_a_name_are_left_out(chat: Any, read_tool: Any) -> None:
     """Upstreams can run none of the first and refuse the second."""
     server = {"type": "web_search_20250305", "name": "web_search", "max_uses": 8}
