@@ -9,7 +9,6 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-import orjson
 from attrs import Factory, define, frozen
 
 from ccp_core.protocol.events import Json
@@ -60,19 +59,15 @@ _declared: deque[tuple[list[Json], AdaptParameters | None, Toolset]] = deque(max
 def declare(tools: list[Json], dialect: ChatDialect) -> Toolset:
     """The request's tools in their order; a name that comes again counts once.
 
-    Sessions declare the same tools in every turn, so the latest toolsets are kept and found again: not to be changed.
+    A session's tools are the same list in every turn (``ccp_core.protocol.known_tools``), so the latest toolsets are kept
+    and found again: not to be changed.
     """
     for known, adapt, toolset in _declared:
-        if adapt is dialect.parameters and (known is tools or _same_json(known, tools)):
+        if known is tools and adapt is dialect.parameters:
             return toolset
     toolset = _toolset(tools, dialect.parameters)
     _declared.appendleft((tools, dialect.parameters, toolset))
     return toolset
-
-
-def _same_json(known: list[Json], tools: list[Json]) -> bool:
-    # For Python true is 1, and the order of members does not matter.
-    return known == tools and orjson.dumps(known) == orjson.dumps(tools)
 
 
 def _toolset(tools: list[Json], adapt: AdaptParameters | None) -> Toolset:
