@@ -277,7 +277,7 @@ def test_template_switches(chat_with: Any) -> None:
 
 
 def test_adapted_parameters(chat_with: Any, read_tool: Any) -> None:
-    """A schema is adapted once, and the client's own is left alone."""
+    """A session's schemas are adapted once, and the client's own are left alone."""
     seen: list[Any] = []
 
     def adapt(schema: Any) -> Any:
@@ -285,9 +285,9 @@ def test_adapted_parameters(chat_with: Any, read_tool: Any) -> None:
         return {name: value for name, value in schema.items() if name != "additionalProperties"}
 
     chat = chat_with(parameters=adapt)
-    before = copy.deepcopy(read_tool)
+    before, tools = copy.deepcopy(read_tool), [read_tool]
     for _ in range(2):
-        sent = chat.build({"tools": [read_tool]}).body["tools"][0]["function"]["parameters"]
+        sent = chat.build({"tools": tools}).body["tools"][0]["function"]["parameters"]
         assert sent == {k: v for k, v in read_tool["input_schema"].items() if k != "additionalProperties"}
     assert len(seen) == 1
     assert read_tool == before

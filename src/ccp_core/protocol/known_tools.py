@@ -34,11 +34,11 @@ def loads(data: bytes) -> Any:
     if member < 0:
         return orjson.loads(data)
     start = member + len(_NAME)
-    for packed, tools in _known:
+    for packed, known in _known:
         if _stands(packed, data, start):
             body = _without(data, start, start + len(packed))
             if body is not None:
-                body["tools"] = tools
+                body["tools"] = known
                 return body
     body = orjson.loads(data)
     if type(body) is dict and type(tools := body.get("tools")) is list:

@@ -59,8 +59,8 @@ _declared: deque[tuple[list[Json], AdaptParameters | None, Toolset]] = deque(max
 def declare(tools: list[Json], dialect: ChatDialect) -> Toolset:
     """The request's tools in their order; a name that comes again counts once.
 
-    A session's tools are the same list in every turn (``ccp_core.protocol.known_tools``), so the latest toolsets are kept
-    and found again: not to be changed.
+    A session's tools are the same list in every turn (``ccp_core.protocol.known_tools``), so the latest toolsets are
+    kept and found again: not to be changed.
     """
     for known, adapt, toolset in _declared:
         if known is tools and adapt is dialect.parameters:
