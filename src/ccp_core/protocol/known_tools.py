@@ -21,9 +21,9 @@ _MAX_BYTES = 1024 * 1024
 _WORTH = 16
 """Where the rest is so many times as large, to copy it takes longer than to parse the tools."""
 
-# Stands for known tools. Nobody can guess it, so it comes from nowhere else.
-_STAND_IN = secrets.token_hex(16)
-_STAND_IN_JSON = orjson.dumps(_STAND_IN)
+STAND_IN = secrets.token_hex(16)
+"""Stands for what was cut out of a body. Nobody can guess it, so it comes from nowhere else."""
+STAND_IN_JSON = orjson.dumps(STAND_IN)
 
 _known: deque[tuple[bytes, list[Any]]] = deque(maxlen=8)
 
@@ -58,10 +58,10 @@ def _without(data: bytes, start: int, end: int) -> Any:
     object perhaps.
     """
     try:
-        body = orjson.loads(b"".join((data[:start], _STAND_IN_JSON, data[end:])))
+        body = orjson.loads(b"".join((data[:start], STAND_IN_JSON, data[end:])))
     except orjson.JSONDecodeError:
         return None  # parsed again as it came, for the place of the error
-    return body if type(body) is dict and body.get("tools") == _STAND_IN else None
+    return body if type(body) is dict and body.get("tools") == STAND_IN else None
 
 
 def _remember(data: bytes, start: int, tools: list[Any]) -> None:

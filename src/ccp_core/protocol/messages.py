@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from typing import Any
 
 import orjson
 from attrs import field, frozen
 
-from ccp_core.protocol import known_tools
+from ccp_core.protocol import known_tools, portions
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.lenient_json import clean
 
@@ -99,14 +100,28 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 
 def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
     """Parse a request body. Raises InvalidRequest with a text that names the field."""
+    return _checked(_loads(data), len(data), betas)
+
+
+def parse_in_portions(data: bytes, betas: str = "") -> Generator[None, None, MessagesRequest]:
+    """The same for who is in no hurry: between two ``yield`` it holds an event loop only shortly."""
+    body = yield from portions.loads(data)
+    return _checked(_loads(data) if body is None else body, len(data), betas)
+
+
+def _loads(data: bytes) -> Any:
     try:
-        body = known_tools.loads(data)
+        return known_tools.loads(data)
     except orjson.JSONDecodeError as error:
         body = _with_whole_characters(data)
         if body is None:
             raise InvalidRequest(
                 f"The request body is not valid JSON: {error.msg} (at character {error.pos})"
             ) from None
+        return body
+
+
+def _checked(body: Any, size: int, betas: str) -> MessagesRequest:
     if not isinstance(body, dict):
         raise InvalidRequest("The request body must be a JSON object")
     if "messages" not in body:
@@ -130,7 +145,7 @@ def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
     for index, tool in enumerate(body.get("tools") or ()):
         if not isinstance(tool, dict) or not isinstance(tool.get("name", ""), str):
             raise InvalidRequest(f"tools.{index}: must be an object with a name")
-    return MessagesRequest(body, len(data), betas)
+    return MessagesRequest(body, size, betas)
 
 
 def _is_plain(message: Any) -> bool:

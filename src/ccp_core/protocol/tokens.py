@@ -71,9 +71,11 @@ def count(body: Json) -> int:
 
 def count_portions(body: Json) -> Iterator[float]:
     """The same in portions, whose sum it is: on an event loop others can have their turn between them."""
-    yield 0  # parsing has held the loop for long enough
+    yield 0  # what came before may have held the loop for long enough
     reader = _Reader()
-    reader.read(body)
+    reader.instructions(body)
+    yield 0
+    reader.conversation(body)
     yield reader.fixed
     yield from _weights(reader.texts)
 
@@ -143,7 +145,7 @@ class _Reader:
         self.texts: list[str] = []
         self.fixed = 0
 
-    def read(self, body: Json) -> None:
+    def instructions(self, body: Json) -> None:
         self._content(body.get("system"))
         tools = body.get("tools") or ()
         self.fixed += _TOOLS if tools else 0
@@ -151,6 +153,8 @@ class _Reader:
             self.fixed += _TOOL
             if isinstance(tool, dict):
                 self._json({name: tool.get(name) for name in ("name", "description", "input_schema")})
+
+    def conversation(self, body: Json) -> None:
         for message in body.get("messages") or ():
             self.fixed += _MESSAGE
             if isinstance(message, dict):

@@ -136,8 +136,11 @@ class Upstream:
             vision=False if IMAGES in omit else card.vision,
         )
 
-    async def count_tokens(self, request: MessagesRequest, route: Route) -> int:
-        """The tokens of a prompt: the upstream's own count where it has a counter, otherwise an estimate."""
+    async def count_tokens(self, request: MessagesRequest, route: Route, *, pause: float = 0.0) -> int:
+        """The tokens of a prompt: the upstream's own count where it has a counter, otherwise an estimate.
+
+        The estimate is made in portions, ``pause`` seconds apart.
+        """
         path = self.provider.spec.count_tokens_path
         if path is not None and self.provider.transport == "anthropic":
             built = self.lane.build_request(request, route, self.options(route, request))
@@ -149,7 +152,7 @@ class Upstream:
         counted = 0.0
         for tokens in count_portions(request.body):
             counted += tokens
-            await asyncio.sleep(0)  # streams have their turn
+            await asyncio.sleep(pause)
         return self.learned.tokens(route.model, round(counted))
 
     def health(self) -> Json:

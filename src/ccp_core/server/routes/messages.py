@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ from ccp_core.errors import ApiError, ClientGone
 from ccp_core.gateway import Gateway
 from ccp_core.protocol.events import StreamEvent
 from ccp_core.protocol.grammar import Grammar
-from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_request
+from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_in_portions, parse_request
 from ccp_core.protocol.tokens import estimate
 from ccp_core.redact import SECRET_HEADERS
 from ccp_core.route import Caller, LocalAnswer, RequestRecord
@@ -105,17 +105,33 @@ async def _create(request: web.Request, gateway: Gateway) -> web.StreamResponse:
         gateway.request_finished(record)
 
 
-async def read_request(request: web.Request) -> MessagesRequest:
-    """The parsed body. Raises ApiError when it is not a Messages request."""
+async def read_request(request: web.Request, *, pause: float | None = None) -> MessagesRequest:
+    """The parsed body; with ``pause`` parsed in portions, so many seconds apart, for who can wait.
+
+    Raises ApiError when it is not a Messages request.
+    """
     try:
         betas = ",".join(request.headers.getall("anthropic-beta", ()))
-        return parse_request(await _read_body(request), betas)
+        data = await _read_body(request)
+        if pause is None:
+            return parse_request(data, betas)
+        return await _with_pauses(parse_in_portions(data, betas), pause)
     except InvalidRequest as error:
         raise ApiError(400, "invalid_request_error", str(error)) from None
     except web.HTTPException:
         raise
     except (web.RequestPayloadError, ValueError) as error:
         raise ApiError(400, "invalid_request_error", f"The request body cannot be read: {error}") from None
+
+
+async def _with_pauses(parsing: Generator[None, None, MessagesRequest], pause: float) -> MessagesRequest:
+    while True:
+        try:
+            next(parsing)
+        except StopIteration as done:
+            parsed: MessagesRequest = done.value
+            return parsed
+        await asyncio.sleep(pause)
 
 
 async def _read_body(request: web.Request) -> bytes:
