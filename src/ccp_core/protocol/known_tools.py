@@ -41,8 +41,9 @@ def loads(data: bytes) -> Any:
                 body["tools"] = known
                 return body
     body = orjson.loads(data)
-    if type(body) is dict and type(tools := body.get("tools")) is list:
-        _remember(data, start, tools)
+    declared = body.get("tools") if type(body) is dict else None
+    if type(declared) is list:
+        _remember(data, start, declared)
     return body
 
 
