@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from typing import Any
 
 import orjson
 import pytest
@@ -81,6 +83,18 @@ def test_tools_with_a_parameter_called_tools_are_known_too() -> None:
     """A schema has the name of that member as well, behind the one that counts."""
     schema = {"type": "object", "properties": {"tools": {"type": "array", "items": {"type": "string"}}}}
     body = orjson.dumps({"messages": LINE, "tools": [*TOOLS, {"name": "Agent", "input_schema": schema}]})
+    assert parse_request(body).tools is parse_request(body).tools
+
+
+@pytest.mark.parametrize(
+    ("messages", "form"),
+    [(LINE * 200, b"%b"), (LINE, b" %b"), ([{"role": "user", "content": "half \ud83d"}], b"%b")],
+    ids=["small beside the conversation", "with a blank in front", "behind half a character"],
+)
+def test_tools_that_cannot_be_cut_out_are_the_same_objects_too(messages: Any, form: bytes) -> None:
+    """What is made of a list of tools is found again by it."""
+    said = json.dumps(messages, separators=(",", ":")).encode()
+    body = b'{"messages":%b,"tools":%b}' % (said, form % orjson.dumps([{"name": "Glob"}]))
     assert parse_request(body).tools is parse_request(body).tools
 
 

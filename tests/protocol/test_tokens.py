@@ -127,6 +127,13 @@ def test_a_sample_tells_nearly_what_the_whole_would(text: str) -> None:
     assert count(said(text * 1000)) == pytest.approx(whole, rel=0.08)
 
 
+@pytest.mark.parametrize("text", ["yes", "a", "go on", "do it, please", "好"])
+def test_a_sample_of_short_texts_tells_so_too(text: str) -> None:
+    """None is taken for the end of the one before, and all count, however short."""
+    few, many = (count(said(*[{"type": "text", "text": text}] * number)) for number in (1000, 16_000))
+    assert many == pytest.approx(few * 16, rel=0.08)
+
+
 @pytest.mark.timeout(8)
 @pytest.mark.parametrize("blank", [" ", "\t", "\r", "\x0b", " \r"])
 def test_blanks_without_end_are_counted_as_soon_as_other_text(blank: str) -> None:

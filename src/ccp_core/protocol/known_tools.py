@@ -31,24 +31,18 @@ _known: deque[tuple[bytes, list[Any]]] = deque(maxlen=8)
 def loads(data: bytes) -> Any:
     """What ``orjson.loads`` gives. Raises orjson.JSONDecodeError."""
     member = data.rfind(_MEMBER)  # behind the messages, so found sooner from the end
-    if member < 0:
-        return orjson.loads(data)
-    start = member + len(_NAME)
-    for packed, known in _known:
-        if _stands(packed, data, start):
-            body = _without(data, start, start + len(packed))
-            if body is not None:
-                body["tools"] = known
-                return body
+    if member >= 0:
+        start = member + len(_NAME)
+        for packed, known in _known:
+            if data.startswith(packed, start) and len(packed) * _WORTH > len(data):
+                body = _without(data, start, start + len(packed))
+                if body is not None:
+                    body["tools"] = known
+                    return body
     body = orjson.loads(data)
-    if type(body) is dict and type(tools := body.get("tools")) is list:
-        _remember(data, start, tools)
+    if type(body) is dict and (tools := body.get("tools")) and type(tools) is list:
+        body["tools"] = _shared(tools)
     return body
-
-
-def _stands(packed: bytes, data: bytes, start: int) -> bool:
-    """Whether the JSON of tools stands at ``start``, and the rest is not too large to be copied."""
-    return data.startswith(packed, start) and len(packed) * _WORTH > len(data)
 
 
 def _without(data: bytes, start: int, end: int) -> Any:
@@ -64,11 +58,15 @@ def _without(data: bytes, start: int, end: int) -> Any:
     return body if type(body) is dict and body.get("tools") == STAND_IN else None
 
 
-def _remember(data: bytes, start: int, tools: list[Any]) -> None:
+def _shared(tools: list[Any]) -> list[Any]:
+    """The list that was there before, where it is known: what was made of it is found again. Otherwise ``tools``."""
     try:
         packed = orjson.dumps(tools)
     except orjson.JSONEncodeError:  # nested too deeply to be written again
-        return
-    # What the client has written in another way, or elsewhere, is not found again.
-    if len(packed) <= _MAX_BYTES and _stands(packed, data, start):
+        return tools
+    for known_packed, known in _known:
+        if known_packed == packed:
+            return known
+    if len(packed) <= _MAX_BYTES:
         _known.appendleft((packed, tools))
+    return tools

@@ -169,7 +169,7 @@ def _with_whole_characters(data: bytes) -> Any:
     if b"\\ud" not in data.lower():
         return None
     try:
-        return orjson.loads(clean(json.dumps(json.loads(data), ensure_ascii=False)))
+        return known_tools.loads(clean(json.dumps(json.loads(data), ensure_ascii=False)).encode())
     except (ValueError, RecursionError):
         return None
 

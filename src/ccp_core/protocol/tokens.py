@@ -8,7 +8,7 @@ The weights were fitted against two public vocabularies on prose, code, JSON, lo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -101,24 +101,13 @@ def count_text(text: str) -> int:
 
 def _weights(texts: list[str]) -> Iterator[float]:
     """The tokens of the texts, in portions; of long ones those of a sample, taken for the whole."""
-    length = sum(map(len, texts))
-    if length <= _BUDGET:
-        sample, share = _BREAK.join(texts), 1.0
-    else:
-        sample = "".join(_slices(texts, length * _SLICE // _BUDGET + 1))
-        share = len(sample) / length
-    for start in range(0, len(sample), _PORTION):
-        yield _weigh(sample[start : start + _PORTION]) / share
-
-
-def _slices(texts: Iterable[str], step: int) -> Iterator[str]:
-    """A slice at every ``step`` characters of the texts in a row."""
-    position = 0
-    for text in texts:
-        while position < len(text):
-            yield text[position : position + _SLICE]
-            position += step
-        position -= len(text)
+    text, share = _BREAK.join(texts), 1.0
+    if len(text) > _BUDGET:
+        whole, step = text, len(text) * _SLICE // _BUDGET + 1
+        text = "".join(whole[start : start + _SLICE] for start in range(0, len(whole), step))
+        share = len(text) / len(whole)
+    for start in range(0, len(text), _PORTION):
+        yield _weigh(text[start : start + _PORTION]) / share
 
 
 def _weigh(text: str) -> float:

@@ -62,6 +62,8 @@ def declare(tools: list[Json], dialect: ChatDialect) -> Toolset:
     A session's tools are the same list in every turn (``ccp_core.protocol.known_tools``), so the latest toolsets are
     kept and found again: not to be changed.
     """
+    if not tools:
+        return Toolset()
     for known, adapt, toolset in _declared:
         if known is tools and adapt is dialect.parameters:
             return toolset
