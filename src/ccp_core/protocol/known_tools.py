@@ -15,8 +15,8 @@ import orjson
 
 _NAME = b'"tools":'
 _MEMBER = _NAME + b"[{"  # a list of objects: parameters in schemas have that name as well
-_MAX_BYTES = 1024 * 1024
-"""Larger declarations are not kept."""
+MAX_BYTES = 1024 * 1024
+"""Larger declarations are not kept, nor what others make of them: as objects they may take twenty times as much."""
 
 _WORTH = 16
 """Where the rest is so many times as large, to copy it takes longer than to parse the tools."""
@@ -70,5 +70,5 @@ def _remember(data: bytes, start: int, tools: list[Any]) -> None:
     except orjson.JSONEncodeError:  # nested too deeply to be written again
         return
     # What the client has written in another way, or elsewhere, is not found again.
-    if len(packed) <= _MAX_BYTES and _stands(packed, data, start):
+    if len(packed) <= MAX_BYTES and _stands(packed, data, start):
         _known.appendleft((packed, tools))

@@ -11,6 +11,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
 from ccp_core.protocol.events import Json
+from ccp_core.protocol.known_tools import MAX_BYTES
 from ccp_core.upstream.causes import WriteTimeout
 
 SMALL = 64 * 1024
@@ -37,8 +38,10 @@ def pack(body: Json) -> bytes:
                 packed = orjson.Fragment(orjson.dumps(tools))
                 _latest_tools[position] = (tools, packed)
             return orjson.dumps({**body, "tools": packed})
-    _latest_tools.appendleft((tools, None))
-    return orjson.dumps(body)
+    data = orjson.dumps(body)
+    if len(data) <= MAX_BYTES:
+        _latest_tools.appendleft((tools, None))
+    return data
 
 
 class RequestBody(Payload):
