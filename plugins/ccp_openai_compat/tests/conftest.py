@@ -47,9 +47,8 @@ class Chat:
         """The upstream request for a Messages body."""
         body = {"model": "claude", "max_tokens": 1000, **body}
         body.setdefault("messages", [{"role": "user", "content": "Hi"}])
-        return transport.ccp_build_request(
-            self.provider, MessagesRequest(body), ROUTE, BuildOptions(**options)
-        )
+        request = MessagesRequest(body, len(orjson.dumps(body)))
+        return transport.ccp_build_request(self.provider, request, ROUTE, BuildOptions(**options))
 
     def messages(self, *messages: Json, **body: Any) -> list[Json]:
         """The chat messages for Messages messages."""

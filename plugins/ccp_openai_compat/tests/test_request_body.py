@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 from typing import Any
 
 import orjson
@@ -65,6 +67,20 @@ def test_a_session_gets_its_own_tools_and_no_similar_ones(
     chat.build({"tools": [{**read_tool, "input_schema": earlier}]})
     sent = chat.build({"tools": [{**read_tool, "input_schema": schema}]}).body["tools"]
     assert orjson.dumps(sent[0]["function"]["parameters"]) == orjson.dumps({"type": "object", **schema})
+
+
+def test_the_tools_of_a_large_request_are_let_go_of(chat: Any) -> None:
+    """A few of them would fill the memory of a small machine."""
+
+    class Tool(dict[str, Any]):
+        """A dict whose end can be seen."""
+
+    tool = Tool(name="Read", description="." * 2_000_000)
+    seen = weakref.ref(tool)
+    chat.build({"tools": [tool]})
+    del tool
+    gc.collect()
+    assert seen() is None
 
 
 def test_server_tools_and_second_tools_of_a_name_are_left_out(chat: Any, read_tool: Any) -> None:
@@ -287,7 +303,7 @@ def test_adapted_parameters(chat_with: Any, read_tool: Any) -> None:
     chat = chat_with(parameters=adapt)
     before, tools = copy.deepcopy(read_tool), [read_tool]
     for _ in range(2):
-        for _ in range(10):
+        for _ in range(20):
             chat.build({"tools": []})  # side requests, which have none
         sent = chat.build({"tools": tools}).body["tools"][0]["function"]["parameters"]
         assert sent == {k: v for k, v in read_tool["input_schema"].items() if k != "additionalProperties"}

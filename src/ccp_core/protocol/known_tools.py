@@ -15,8 +15,8 @@ import orjson
 
 _NAME = b'"tools":'
 _MEMBER = _NAME + b"[{"  # a list of objects: parameters in schemas have that name as well
-_MAX_BYTES = 1024 * 1024
-"""Larger declarations are not kept."""
+MAX_BYTES = 1024 * 1024
+"""Larger declarations are not kept, nor what others make of them: as objects they may take twenty times as much."""
 
 _WORTH = 16
 """Where the rest is so many times as large, to copy it takes longer than to parse the tools."""
@@ -25,7 +25,10 @@ STAND_IN = secrets.token_hex(16)
 """Stands for what was cut out of a body. Nobody can guess it, so it comes from nowhere else."""
 STAND_IN_JSON = orjson.dumps(STAND_IN)
 
-_known: deque[tuple[bytes, list[Any]]] = deque(maxlen=8)
+KEPT = 16
+"""How many declarations are kept, the latest: for so many different sessions at a time."""
+
+_known: deque[tuple[bytes, list[Any]]] = deque(maxlen=KEPT)
 
 
 def loads(data: bytes) -> Any:
@@ -67,6 +70,6 @@ def _shared(tools: list[Any]) -> list[Any]:
     for known_packed, known in _known:
         if known_packed == packed:
             return known
-    if len(packed) <= _MAX_BYTES:
+    if len(packed) <= MAX_BYTES:
         _known.appendleft((packed, tools))
     return tools

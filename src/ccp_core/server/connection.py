@@ -50,6 +50,12 @@ class Connection(web.RequestHandler):
             with contextlib.suppress(OSError):
                 made.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, GONE_AFTER * 1000)
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client has left. Why is kept with its request, so it must not lead back there: that would be a circle."""
+        if exc is not None:
+            exc.__traceback__ = None
+        super().connection_lost(exc)
+
     def handle_error(
         self,
         request: web.BaseRequest,

@@ -11,6 +11,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
 
 from ccp_core.protocol.events import Json
+from ccp_core.protocol.known_tools import KEPT, MAX_BYTES
 from ccp_core.upstream.causes import WriteTimeout
 
 SMALL = 64 * 1024
@@ -20,7 +21,7 @@ PIECE = 256 * 1024
 """Bytes handed to the socket at once: a usual request is one piece. Each must be taken within the timeout."""
 
 
-_latest_tools: deque[tuple[list[Any], orjson.Fragment | None]] = deque(maxlen=8)
+_latest_tools: deque[tuple[list[Any], orjson.Fragment | None]] = deque(maxlen=KEPT)
 
 
 def pack(body: Json) -> bytes:
@@ -37,8 +38,10 @@ def pack(body: Json) -> bytes:
                 packed = orjson.Fragment(orjson.dumps(tools))
                 _latest_tools[position] = (tools, packed)
             return orjson.dumps({**body, "tools": packed})
-    _latest_tools.appendleft((tools, None))
-    return orjson.dumps(body)
+    data = orjson.dumps(body)
+    if len(data) <= MAX_BYTES:
+        _latest_tools.appendleft((tools, None))
+    return data
 
 
 class RequestBody(Payload):

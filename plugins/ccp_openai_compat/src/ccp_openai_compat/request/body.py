@@ -73,7 +73,7 @@ def build_request(
 ) -> UpstreamRequest:
     """The chat request, with notes on what was left out or repaired (names only)."""
     dialect = dialect_of(provider, route.model)
-    toolset = declare(request.tools, dialect)
+    toolset = declare(request, dialect)
     draft = _Draft(request, dialect, options, _wish(request, route, options), toolset)
     repaired = repair(request.messages)
     draft.notes.extend(repaired.notes)

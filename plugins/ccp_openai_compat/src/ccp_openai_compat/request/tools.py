@@ -12,6 +12,8 @@ from typing import Any
 from attrs import Factory, define, frozen
 
 from ccp_core.protocol.events import Json
+from ccp_core.protocol.known_tools import KEPT, MAX_BYTES
+from ccp_core.protocol.messages import MessagesRequest
 from ccp_openai_compat.dialect import AdaptParameters, ChatDialect, Parameters
 
 _WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -53,22 +55,24 @@ class Toolset:
         return tool.parameters.to_wire(value)
 
 
-_declared: deque[tuple[list[Json], AdaptParameters | None, Toolset]] = deque(maxlen=8)
+_declared: deque[tuple[list[Json], AdaptParameters | None, Toolset]] = deque(maxlen=KEPT)
 
 
-def declare(tools: list[Json], dialect: ChatDialect) -> Toolset:
+def declare(request: MessagesRequest, dialect: ChatDialect) -> Toolset:
     """The request's tools in their order; a name that comes again counts once.
 
     A session's tools are the same list in every turn (``ccp_core.protocol.known_tools``), so the latest toolsets are
     kept and found again: not to be changed.
     """
+    tools = request.tools
     if not tools:
         return Toolset()
     for known, adapt, toolset in _declared:
         if known is tools and adapt is dialect.parameters:
             return toolset
     toolset = _toolset(tools, dialect.parameters)
-    _declared.appendleft((tools, dialect.parameters, toolset))
+    if request.size <= MAX_BYTES:
+        _declared.appendleft((tools, dialect.parameters, toolset))
     return toolset
 
 
