@@ -173,6 +173,17 @@ class ClientGone(Exception):
     """The client closed its connection while the answer was written to it."""
 
 
+def nested_too_deeply(error: BaseException) -> ApiError | None:
+    """What to tell a client whose JSON is nested more deeply than JSON can be written; None for any other error.
+
+    orjson reads 1024 levels and writes 254.
+    """
+    if str(error) != "Recursion limit reached":
+        return None
+    text = "The request is nested too deeply: what holds more than some 250 objects in each other cannot be sent on."
+    return ApiError(400, "invalid_request_error", text)
+
+
 class ApiError(Exception):
     """An error as the client gets it: HTTP status, Anthropic error type, a text for the person, extra headers."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pluggy
 
 from ccp_core import hookspecs
-from ccp_core.errors import ApiError, UpstreamFailure, Verdict, VerdictKind
+from ccp_core.errors import ApiError, UpstreamFailure, Verdict, VerdictKind, nested_too_deeply
 from ccp_core.hook_failures import HookFailed, kind, who_answered, who_raised
 from ccp_core.hookspecs import PROJECT
 from ccp_core.protocol.events import EVENT_CONTENT, StreamEvent
@@ -158,7 +158,9 @@ class Lane:
         """The implementations, first asked first."""
         return list(reversed(getattr(self._hook, hook).get_hookimpls()))
 
-    def _raised(self, hook: str, error: Exception) -> HookFailed:
+    def _raised(self, hook: str, error: Exception) -> ApiError:
+        if (too_deep := nested_too_deeply(error)) is not None:  # of which no plugin is to blame
+            return too_deep
         plugin, what = who_raised(self._asked(hook), error)
         return self._failed(hook, plugin, what)
 

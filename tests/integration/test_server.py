@@ -70,6 +70,33 @@ async def test_a_request_that_cannot_be_understood_gets_a_400_that_names_the_fie
         assert words in reply.error["message"]
 
 
+def nested(levels: int) -> bytes:
+    """An object in an object, and so on."""
+    return b'{"a":' * levels + b"1" + b"}" * levels
+
+
+@pytest.mark.parametrize("transport", ["openai", "anthropic"])
+@pytest.mark.parametrize(
+    "members",
+    [
+        b'"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"Read","input":%b}]}]',
+        b'"messages":[{"role":"user","content":"hi"}],"tools":[{"name":"Read","input_schema":%b}]',
+    ],
+    ids=["input", "schema"],
+)
+async def test_json_that_is_nested_too_deeply_is_the_requests_fault(
+    transport, members, start_proxy, fake_upstream
+):
+    """And no plugin's."""
+    upstream = await fake_upstream()
+    own = {"transport": transport, "base_url": upstream.base_url, "api_key": "k"}
+    proxy = await start_proxy({"models": {"default": "own/m"}, "providers": {"own": own}})
+    reply = await proxy.post(b'{"model":"m","max_tokens":5,%b}' % (members % nested(400)))
+    assert (reply.status, reply.error["type"]) == (400, "invalid_request_error")
+    assert "nested too deeply" in reply.error["message"]
+    assert not (await proxy.request("GET", "/health")).json["failing_plugins"]
+
+
 async def test_a_gzipped_body_is_read(start_proxy):
     proxy = await start_proxy(DEMO)
     reply = await proxy.post(gzip.compress(orjson.dumps(TURN)), content_encoding="gzip")

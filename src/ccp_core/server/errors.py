@@ -16,7 +16,7 @@ from aiohttp import web
 from attrs import evolve, frozen
 
 from ccp_core.config.settings import LoggingSettings
-from ccp_core.errors import ApiError, Verdict, VerdictKind
+from ccp_core.errors import ApiError, Verdict, VerdictKind, nested_too_deeply
 from ccp_core.provider import Provider
 from ccp_core.redact import redact as without_secrets
 
@@ -100,6 +100,7 @@ def api_error(
 
 def failure_of(error: Exception, request_id: str, settings: LoggingSettings) -> ApiError:
     """The error for a client whose request raised ``error``; one that nobody foresaw is noted in the log."""
+    error = nested_too_deeply(error) or error
     if isinstance(error, ApiError):
         if settings.api_error_tracebacks:
             log.warning("request_failed", request_id=request_id, exc_info=error)
