@@ -28,6 +28,7 @@ Cause = Literal[
     "connect_timeout",
     "write_timeout",
     "read_timeout",
+    "deadline",  # a list or a count took longer than the proxy allows them
     "broken",  # connection reset or closed in the middle
     "proxy",  # the proxy on the way refused or failed
     "exhausted",  # this machine has no file descriptor left

@@ -84,6 +84,7 @@ def test_a_failure_is_understood(case: dict[str, Any]) -> None:
         ("connect_timeout", VerdictKind.UNREACHABLE, True),
         ("write_timeout", VerdictKind.TIMEOUT, True),
         ("read_timeout", VerdictKind.TIMEOUT, False),
+        ("deadline", VerdictKind.TIMEOUT, False),
         ("broken", VerdictKind.BROKEN, True),
         ("truncated", VerdictKind.BROKEN, True),
     ],

@@ -32,6 +32,7 @@ _WITHOUT_ANSWER: dict[str, tuple[Kind, str, bool]] = {
     "write_timeout": (Kind.TIMEOUT, "it did not take the request within timeouts.write", True),
     # Whoever waits that long once does not want to wait for it again.
     "read_timeout": (Kind.TIMEOUT, "it was silent for longer than timeouts.read", False),
+    "deadline": (Kind.TIMEOUT, "it took longer than the proxy waits", False),
 }
 """Cause → what it means, what to say, whether the same request may succeed later."""
 

@@ -112,9 +112,9 @@ class UpstreamClient:
 
     async def _fetch_json(self, method: str, path: str, key: str, timeout: float, data: bytes | None) -> Any:
         url, headers = self.url(path), {**self._headers, **self._auth(key)}
-        body = b""
+        body, limit = b"", asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout), await self._send(method, url, headers, data) as response:
+            async with limit, await self._send(method, url, headers, data) as response:
                 with _told_when_lost(response):
                     body = await read_bounded(response, MAX_ANSWER_BODY)
                 if response.status != 200:
@@ -124,6 +124,9 @@ class UpstreamClient:
             failure = UpstreamFailure(cause="malformed", url=str(url), body=body[:MAX_ERROR_BODY])
             raise AttemptFailed(failure) from error
         except network_errors() as error:
+            if limit.expired():  # which is no setting, unlike the timeouts that the others speak of
+                failure = UpstreamFailure(cause="deadline", url=str(url), detail=f"{timeout:g} s")
+                raise AttemptFailed(failure) from error
             raise AttemptFailed(self._failure(error, url)) from error
 
     async def _send(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import TextWrapper
 from typing import Literal
 
 import click
@@ -40,10 +40,13 @@ class Section:
         for finding in self.findings:
             status = click.style(f"{finding.status:<7}", fg=_COLORS[finding.status])
             indent = " " * (13 + label)
-            first, *rest = textwrap.wrap(finding.text, width - len(indent)) or [""]
+            # Addresses and paths stay whole, so that they can be copied.
+            fill = TextWrapper(width - len(indent), break_long_words=False, break_on_hyphens=False)
+            first, *rest = fill.wrap(finding.text) or [""]
             yield f"  {status}  {finding.check:<{label}}  {first}"
             yield from (indent + line for line in rest)
-            for number, line in enumerate(textwrap.wrap(finding.cure, width - len(indent) - 3)):
+            fill.width -= len("-> ")
+            for number, line in enumerate(fill.wrap(finding.cure)):
                 yield f"{indent}{'->' if not number else '  '} {line}"
 
 
