@@ -249,10 +249,11 @@ def test_pick_shows_all_models_and_starts_the_client_on_the_one_that_is_typed(ma
     config["providers"]["gone"] = {"transport": "openai", "base_url": "http://127.0.0.1:9/v1"}
     machine.configure(config)
     with Terminal("pick", "--", "-p", "x") as screen:
+        screen.wait_for("gone: gone cannot be reached")
+        screen.wait_for("providers.gone.base_url")  # the cure, however long the line
         screen.wait_for("CONTEXT")
         screen.wait_for("own/big:free")
         screen.wait_for("own/test-model")
-        screen.wait_for("gone: gone cannot be reached")
         screen.press("bgfr", "\r")
         screen.wait_for("this session uses own/big:free")
         screen.wait_for("the answer")

@@ -75,13 +75,15 @@ def _choose(gateway: Gateway, query: str) -> str:
     failed = [f"{name}: {reason}" for name, reason in worth_telling(gateway, failures).items()]
     if not rows:
         stop(*failed or ["no provider has a key or is running here; `ccp init` sets one up"])
+    for line in failed:
+        note(line)
     choices = [Choice(row.route, f"{row.route} {row.card.name}", row.columns) for row in rows]
 
     def as_typed(text: str) -> str | None:
         pair = split_model(text.strip())
         return text.strip() if pair and pair[0] in gateway.upstreams else None
 
-    route = pick("Model:", choices, headings=HEADINGS, query=query, footer=failed, as_typed=as_typed)
+    route = pick("Model:", choices, headings=HEADINGS, query=query, as_typed=as_typed)
     if route is None:
         stop("no model was chosen")
     return route

@@ -97,19 +97,18 @@ def pick(
     *,
     headings: Sequence[str] = (),
     query: str = "",
-    footer: Sequence[str] = (),
     as_typed: Callable[[str], T | None] = lambda _: None,
 ) -> T | None:
     """Let the person choose; None when they leave with Esc, Ctrl-C or Ctrl-D.
 
-    ``headings`` stand above the columns, ``query`` is typed already, ``footer`` are lines below the list.
-    ``as_typed`` gives the value of a text that matches nothing, None where it has none.
+    ``headings`` stand above the columns, ``query`` is typed already. ``as_typed`` gives the value of a text that
+    matches nothing, None where it has none.
     """
     picker = Picker(choices, query, headings, as_typed)
     typed = Buffer(multiline=False, on_text_changed=lambda buffer: picker.filter(buffer.text))
     typed.insert_text(query)
     application: Application[T | None] = Application(
-        layout=Layout(_layout(title, footer, picker, typed)),
+        layout=Layout(_layout(title, picker, typed)),
         key_bindings=_keys(picker),
         style=_STYLE,
         erase_when_done=True,
@@ -118,13 +117,10 @@ def pick(
     return application.run()
 
 
-def _layout(title: str, footer: Sequence[str], picker: Picker[Any], typed: Buffer) -> HSplit:
+def _layout(title: str, picker: Picker[Any], typed: Buffer) -> HSplit:
     def status() -> StyleAndTextTuples:
         keys = f"  {picker.count} | type to filter, arrows to move, Enter to choose, Esc to leave"
-        width = shutil.get_terminal_size().columns - 1
-        return [
-            ("class:footer", "\n".join(line[:width] for line in (keys, *(f"  {line}" for line in footer))))
-        ]
+        return [("class:footer", keys[: shutil.get_terminal_size().columns - 1])]
 
     prompt = f"{title} "
     question = VSplit(
@@ -137,7 +133,7 @@ def _layout(title: str, footer: Sequence[str], picker: Picker[Any], typed: Buffe
         [
             question,
             Window(FormattedTextControl(picker.lines), height=picker.height + 1),
-            Window(FormattedTextControl(status), height=1 + len(footer)),
+            Window(FormattedTextControl(status), height=1),
         ]
     )
 
