@@ -9,7 +9,9 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from ccp_core.cli.model_rows import HEADINGS, ModelRow
 from ccp_core.cli.picker import Choice, Picker, pick
+from ccp_core.provider import ModelCard
 
 UP, DOWN, PAGE_DOWN, PAGE_UP, ENTER, ESC, BACK = (
     "\x1b[A",
@@ -99,6 +101,30 @@ def test_where_there_is_little_room_names_lose_their_middle_and_the_last_columns
     assert shown[1] == line
     assert max(map(len, shown)) < columns
     assert shown[0].split() == list(headings[: len(line.split()[1:4])])
+
+
+def test_eighty_columns_have_room_for_what_a_model_can(monkeypatch):
+    """The widest that lists have: a price of three figures, and a model that sees and thinks."""
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    cards = [
+        ModelCard(
+            id="openai/" + "x" * 60,
+            context_window=200_000,
+            price_in=150.0,
+            price_out=600.0,
+            tools=tools,
+            vision=True,
+            thinking=True,
+        )
+        for tools in (True, False)
+    ]
+    rows = [ModelRow("open_router", card) for card in cards]
+    picker = Picker([Choice(row, row.route, row.columns) for row in rows], headings=HEADINGS)
+    heading, able, unable = (text.rstrip("\n") for _, text in picker.lines())
+    assert heading.endswith("ABILITIES")
+    assert able.endswith("200k     150.00/600.00  tools vision thinking")
+    assert unable.endswith("150.00/600.00  no tools")  # nothing else helps Claude Code then
+    assert max(map(len, (heading, able, unable))) < 80
 
 
 def test_a_filter_without_a_match_says_so():

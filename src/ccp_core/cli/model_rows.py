@@ -112,7 +112,6 @@ def _price(card: ModelCard) -> str:
 
 
 def _abilities(card: ModelCard) -> str:
-    names = (("tools", card.tools), ("vision", card.vision), ("thinking", card.thinking))
-    return " ".join(
-        name if has else f"no {name}" for name, has in names if has or (has is False and name == "tools")
-    )
+    if card.tools is False:
+        return "no tools"  # whatever else it can: Claude Code does everything with them
+    return " ".join(name for name in ("tools", "vision", "thinking") if getattr(card, name))

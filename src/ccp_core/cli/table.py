@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 _GAP = "  "
 
-_LEAST_FIRST = 32
+_LEAST_FIRST = 30
 """Letters of the first column that are shown at the least; rather than these, the last columns are given up."""
 
 
