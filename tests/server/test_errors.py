@@ -117,11 +117,11 @@ def error_for(kind: VerdictKind, provider: Provider = HOSTED, **values: Any) -> 
             ["Acme Cloud", "Insufficient Balance", "ACME_API_KEY"],
         ),
         (
-            error_for(K.MODEL_NOT_FOUND),
+            error_for(K.MODEL_NOT_FOUND, message="it was withdrawn"),
             400,
             "invalid_request_error",
             {},
-            ["Acme Cloud", "'some/model'", "ccp models acme"],
+            ["Acme Cloud", "'some/model'", "It says: it was withdrawn. See its models: ccp models acme"],
         ),
         (error_for(K.ENDPOINT_NOT_FOUND), 400, "invalid_request_error", {}, ["ACME_BASE_URL"]),
         (
@@ -225,7 +225,7 @@ def test_every_kind_of_verdict_has_a_whole_sentence(
         (None, 32768, 40000, None, "prompt is too long: 40000 tokens > 32768 maximum"),
         (None, 32768, 100, None, "prompt is too long: 32769 tokens > 32768 maximum"),
         (None, None, 50000, 40960, "prompt is too long: 50000 tokens > 40960 maximum"),
-        (None, None, None, None, "prompt is too long for acme/some/model. It says: too much"),
+        (None, None, None, None, "prompt is too long for acme/some/model. It says: too much."),
     ],
 )
 def test_an_overflow_is_worded_so_that_the_client_compacts(

@@ -253,7 +253,9 @@ _TABLE: dict[VerdictKind, Callable[[Verdict, Situation], ApiError]] = {
 
 
 def _quoted(verdict: Verdict) -> str:
-    return f" It says: {_bounded(verdict.message)}" if verdict.message else ""
+    """The upstream's own words, as a sentence that others may follow."""
+    said = _bounded(verdict.message)
+    return f" It says: {said}{'' if said.endswith(('.', '!', '?', '…')) else '.'}" if said else ""
 
 
 def _bounded(text: str) -> str:
