@@ -230,6 +230,33 @@ def test_what_is_refused_or_fixed_is_left_out_or_replaced(chat_with: Any) -> Non
     assert built.body["service_tier"] == "auto"
 
 
+def test_content_that_has_no_form_here_is_noted_by_its_kind(
+    chat: Any, chat_with: Any, read_tool: Any
+) -> None:
+    """The notes are what ``ccp explain`` tells; they hold nothing of the content."""
+    history = [
+        {"role": "user", "content": [{"type": "document", "source": {"type": "base64", "data": "secret"}}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "redacted_thinking", "data": "secret"},
+                {"type": "thinking", "thinking": "secret", "signature": "secret"},
+                {"type": "tool_use", "id": "t", "name": "Read", "input": {}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x"}]},
+    ]
+    renaming = chat_with(parameters=lambda schema: Parameters(schema, to_wire=dict, to_client=dict))
+    built = renaming.build({"messages": history, "tools": [read_tool]})
+    assert set(built.notes) == {
+        "document blocks became text",
+        "redacted_thinking blocks were left out",
+        "thinking that is not of this provider was left out",
+        "parameters of tools got another form",
+    }
+    assert not chat.build({"tools": [read_tool]}).notes
+
+
 def test_unknown_members_are_ignored_and_noted_by_name(chat: Any) -> None:
     """New client versions bring new fields; notes hold names and nothing of the content."""
     built = chat.build(

@@ -87,6 +87,7 @@ def build_request(
     )
     conversation.add_system(system_blocks(request.body.get("system")))
     conversation.add(repaired.turns)
+    draft.notes.extend(conversation.notes)
     body: Json = {"model": route.model, "messages": conversation.messages, "stream": True}
     body["stream_options"] = {"include_usage": True}
     _add_tools(draft, body)
@@ -125,6 +126,8 @@ def _add_tools(draft: _Draft, body: Json) -> None:
         draft.notes.append("left out: server tools, which only Anthropic runs")
     if toolset.renamed:
         draft.notes.append("tools got shorter or plainer names")
+    if toolset.reshaped:
+        draft.notes.append("parameters of tools got another form")
     if not toolset.functions:
         return
     body["tools"] = toolset.functions

@@ -30,7 +30,7 @@ _FIELDS = ("reasoning_content", "reasoning")
 @define
 class Conversation:
     """Writes chat messages. ``vision`` and ``pdf`` say what the model takes, ``placeholder`` stands for the
-    thinking that a turn with calls has lost."""
+    thinking that a turn with calls has lost; ``notes`` gathers what was changed, without any of the content."""
 
     provider_id: str
     dialect: ChatDialect
@@ -39,6 +39,7 @@ class Conversation:
     pdf: bool
     placeholder: str | None
     messages: list[Json] = Factory(list)
+    notes: dict[str, None] = Factory(dict)
 
     def add(self, turns: Iterable[Turn]) -> None:
         """Write the turns of a repaired history."""
@@ -58,7 +59,7 @@ class Conversation:
                 texts.append(block["text"])
             elif kind == "thinking":
                 thoughts.append(block)
-            elif piece := block_text(block):
+            elif piece := self._as_text(block):
                 texts.append(piece)
         text = "\n\n".join(texts)
         message: Json = {"role": "assistant", "content": text}
@@ -72,6 +73,12 @@ class Conversation:
         if placeholder or (thoughts and (calls or self.dialect.replay_turns == "all")):
             self._replay(thoughts, placeholder, message)
         return message
+
+    def _as_text(self, block: Json) -> str:
+        """What stands for a block that has no form here."""
+        text = block_text(block)
+        self.notes[f"{block.get('type')} blocks {'became text' if text else 'were left out'}"] = None
+        return text
 
     def _calls(self, blocks: list[Json]) -> list[Json]:
         calls: list[Json] = []
@@ -106,6 +113,8 @@ class Conversation:
         elif placeholder is not None:  # another model's thinking is better than none
             thinking = "\n\n".join(foreign) or placeholder
         else:
+            if foreign:
+                self.notes["thinking that is not of this provider was left out"] = None
             return
         if where == "think_tags":
             message["content"] = f"<think>\n{thinking}\n</think>\n\n{message['content'] or ''}"
@@ -134,7 +143,7 @@ class Conversation:
                 parts.append(self._marked(block["text"], block))
             elif (kind == "image" and self.vision) or (kind == "document" and self.pdf and is_pdf(block)):
                 parts.append(media_part(block))
-            elif piece := block_text(block):
+            elif piece := self._as_text(block):
                 parts.append(piece)
         if not parts:
             if after_results:

@@ -46,6 +46,8 @@ class Toolset:
     left_out: bool = False
     """Whether tools were left out that only Anthropic's servers run."""
     renamed: bool = False
+    reshaped: bool = False
+    """Whether the input of some calls differs between client and upstream."""
 
     def wire_input(self, wire_name: str, value: Any) -> Any:
         """The input of a call in the history as the upstream knows the tool."""
@@ -95,6 +97,7 @@ def _toolset(tools: list[Json], adapt: AdaptParameters | None) -> Toolset:
             schema = {"type": "object", **schema}
         adapted = schema if adapt is None else adapt(schema)
         parameters = adapted if isinstance(adapted, Parameters) else None
+        toolset.reshaped |= parameters is not None
         toolset.by_wire_name[alias] = DeclaredTool(name, schema, parameters)
         sent = adapted.schema if isinstance(adapted, Parameters) else adapted
         function: Json = {"name": alias, "parameters": sent}
