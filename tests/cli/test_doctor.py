@@ -270,7 +270,7 @@ def test_one_provider_can_be_examined_alone(machine, threaded_upstream):
     missing = machine.ccp("doctor", "acme", "--json").json
     assert (
         findings(missing, "Acme")["key"]["cure"]
-        == "Set ACME_API_KEY. Keys are made at https://acme.example/keys"
+        == "Set ACME_API_KEY (providers.acme.api_key). Keys are made at https://acme.example/keys"
     )
     unknown = machine.ccp("doctor", "acmee")
     assert (unknown.status, unknown.problems) == (

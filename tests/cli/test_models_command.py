@@ -71,7 +71,8 @@ def test_a_list_that_cannot_be_had_is_told_with_its_cure_and_the_others_are_show
     result = machine.ccp("models")
     assert "own/tiny" in result.out
     assert result.status == 1
-    assert result.problems[0].startswith("ccp: acme: Acme did not accept the API key in ACME_API_KEY.")
+    place = "ACME_API_KEY (providers.acme.api_key)"
+    assert result.problems[0].startswith(f"ccp: acme: Acme did not accept the API key in {place}.")
     assert KEY not in result.err
 
 

@@ -92,7 +92,7 @@ def error_for(kind: VerdictKind, provider: Provider = HOSTED, **values: Any) -> 
             403,
             "permission_error",
             {},
-            ["none of the 3", "ACME_API_KEY and ACME_API_KEYS"],
+            ["none of the 3", "ACME_API_KEY (providers.acme.api_key) and ACME_API_KEYS"],
         ),
         (
             error_for(K.AUTHENTICATION, keys=0),
@@ -129,7 +129,11 @@ def error_for(kind: VerdictKind, provider: Provider = HOSTED, **values: Any) -> 
             400,
             "invalid_request_error",
             {},
-            ["too old", "Since version 3", "HOME_SERVER_TRANSPORT", 'transport = "openai"'],
+            [
+                "too old",
+                "Since version 3",
+                "HOME_SERVER_TRANSPORT (providers.homeserver.transport) to openai",
+            ],
         ),
         (
             error_for(K.RATE_LIMIT, retry=True, retry_after=2.1, tries=4),

@@ -57,9 +57,9 @@ class Situation:
         return f" (tried {self.tries} times)" if self.tries > 1 else ""
 
     def setting(self, variable: str, key: str) -> str:
-        """How people find a setting of the provider: by its environment variable, or by its place in ccp.toml."""
-        prefixes = self.provider.spec.env_prefixes
-        return f"{prefixes[0]}_{variable}" if prefixes else f"providers.{self.provider.id}.{key} in ccp.toml"
+        """How people find a setting of the provider: by its environment variable, if it has one, and its place."""
+        prefixes, place = self.provider.spec.env_prefixes, f"providers.{self.provider.id}.{key}"
+        return f"{prefixes[0]}_{variable} ({place})" if prefixes else f"{place} in ccp.toml"
 
     @property
     def key_setting(self) -> str:
@@ -191,8 +191,7 @@ def _endpoint_not_found(verdict: Verdict, at: Situation) -> ApiError:
         since = f", which it has from {spec.messages_since} on" if spec.messages_since else ""
         text += f" It is too old for Anthropic Messages (/v1/messages){since}: update it"
         text += f", or check {at.setting('BASE_URL', 'base_url')}."
-        text += f" Or use its chat completions: set {at.setting('TRANSPORT', 'transport')}"
-        text += ' (transport = "openai").'
+        text += f" Or use its chat completions: set {at.setting('TRANSPORT', 'transport')} to openai."
     else:
         text += f" Check {at.setting('BASE_URL', 'base_url')}."
     return ApiError(400, "invalid_request_error", text)
