@@ -442,6 +442,17 @@ def test_a_key_is_asked_again_until_it_works(acme, interview, capsys):
     assert KEY not in told
 
 
+def test_a_list_that_everybody_gets_is_not_taken_for_a_good_key(
+    machine, interview, threaded_upstream, capsys
+):
+    public = threaded_upstream(routes={"GET /models": models_list(["glm-4.7"])})
+    machine.install(hosted("acme", public.base_url))
+    interview(ENTER, KEY, ENTER, ENTER, ENTER, "n")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "everybody gets this list, so it does not tell whether the key is right; ccp doctor does" in told
+    assert "it works" not in told
+
+
 def test_a_key_that_is_there_already_can_stay(acme, interview):
     from ccp_core.config.settings import ProviderSettings, Settings
 

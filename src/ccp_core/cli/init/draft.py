@@ -17,8 +17,11 @@ from ccp_core.config.catalog import PROVIDER_SETTINGS
 from ccp_core.config.names import KNOWN_PROVIDERS
 from ccp_core.config.settings import ProviderSettings, Settings
 from ccp_core.config.sources import load_settings
+from ccp_core.errors import ApiError
 from ccp_core.gateway import Gateway
 from ccp_core.host import PluginHost
+from ccp_core.upstream import catalogue
+from ccp_core.upstream.client import AttemptFailed
 
 LOOK_TIMEOUT = 2.0
 """Seconds that a server on this machine may take to list its models."""
@@ -86,6 +89,20 @@ class Draft:
             return rows, {**failures, **{n: r for n, r in gateway.unusable.items() if n in provider_ids}}
         finally:
             await gateway.close()
+
+    async def is_key_untold(self, provider_id: str) -> bool:
+        """Whether a provider has a key and lists its models without one too, so that the list says nothing of it."""
+        own = self.complete.providers.get(provider_id)
+        if own is None or not own.keys:
+            return False
+        gateway = Gateway(self.complete, self.plugins, refresh_models=False)
+        try:
+            await catalogue.fetch(gateway.upstreams[provider_id], "", CHECK_TIMEOUT)
+        except (AttemptFailed, ApiError):
+            return False
+        finally:
+            await gateway.close()
+        return True
 
 
 def _overruled(own: ProviderSettings, by: ProviderSettings) -> ProviderSettings:

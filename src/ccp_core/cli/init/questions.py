@@ -174,7 +174,12 @@ class Interview:
         rows, failures = asyncio.run(self._draft.models(provider_ids))
         self._rows = [row for row in self._rows if row.provider_id not in provider_ids] + rows
         problem = next(iter(failures.values()), None)
-        if problem is None:
+        if problem is None and any(asyncio.run(self._draft.is_key_untold(name)) for name in provider_ids):
+            _tell(
+                f"{counted(len(rows), 'model')}; everybody gets this list, so it does not tell whether the key is"
+                " right; ccp doctor does"
+            )
+        elif problem is None:
             _tell(f"it works: {counted(len(rows), 'model')}")
         elif not quiet:
             _tell(problem)
