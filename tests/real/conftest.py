@@ -79,6 +79,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
 
 
 @pytest.fixture(scope="session")
+def terse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
+    """A server that makes the end of an answer likelier: so small a model may else talk until its context is full."""
+    end = "2+3"  # <|im_end|>, twenty times as likely
+    log = tmp_path_factory.mktemp("llama") / "server.log"
+    with llama_server(log, "--logit-bias", end) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def tool_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
     """A server with a chat template in which a call that is demanded comes at once."""
     with _server_with("meetkai-functionary-medium-v3.2.jinja", tmp_path_factory) as running:

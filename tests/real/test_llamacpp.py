@@ -174,9 +174,9 @@ def session(
 
 
 @BOTH
-def test_a_session_of_the_real_client(transport: str, server: LlamaServer, tmp_path: Path) -> None:
+def test_a_session_of_the_real_client(transport: str, terse_server: LlamaServer, tmp_path: Path) -> None:
     """With its shortest instructions the client's prompt fits, and the session ends with what the model said."""
-    run, log = session(transport, server, tmp_path, simple=True)
+    run, log = session(transport, terse_server, tmp_path, simple=True)
     assert run.exit_code == 0, f"{run.result_text}\n{run.stderr}\n{log}"
     assert run.result_text.strip()
     assert run.outside == ()
