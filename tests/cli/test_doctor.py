@@ -247,6 +247,7 @@ def test_thinking_that_is_switched_off_is_not_missed(machine, threaded_upstream)
 def test_people_get_lines_that_fit_the_terminal(machine, threaded_upstream):
     upstream = threaded_upstream(lambda _: chat_error(402, "no " * 100), routes={"GET /models": listed()})
     machine.configure(endpoint(upstream.base_url))
+    machine.set(PATH=str(machine.bin))  # a client of this machine's would be told of
     result = machine.ccp("doctor")
     whole = ("http", str(machine.work))  # what may be longer
     lines = [line for line in result.out.splitlines() if not any(word in line for word in whole)]

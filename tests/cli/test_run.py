@@ -161,6 +161,7 @@ def test_a_client_where_its_installer_puts_it_is_found_without_the_path(machine,
     usual = machine.home / ".local" / "bin" / "claude"
     usual.parent.mkdir(parents=True)
     (machine.bin / "claude").rename(usual)
+    machine.set(PATH=str(machine.bin))
     machine.configure(endpoint(upstream.base_url))
     assert machine.process("run").status == 7
 
