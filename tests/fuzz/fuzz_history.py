@@ -10,7 +10,7 @@ from typing import Any
 
 from values import Values
 
-from ccp_core.protocol.history import repair
+from ccp_core.protocol.history import History, as_messages
 
 KINDS = ("text", "tool_use", "tool_result", "image", "thinking", "odd")
 
@@ -21,14 +21,15 @@ def fuzz_one(data: bytes) -> None:
     values = Values(data[1:], ("toolu_1", "toolu_2", "text"))
     messages = [_message(values) for _ in range(values.byte() % 7)]
     before = copy.deepcopy(messages)
-    outcome = repair(messages, fold_system=fold)
-    repaired = outcome.messages
+    history = History(fold)
+    repaired = as_messages(history.turns(messages))
     assert messages == before
     _check(repaired, fold)
-    assert repair(repaired, fold_system=fold).messages == repaired
+    assert as_messages(History(fold).turns(repaired)) == repaired
     ended = messages and messages[-1]["role"] != "assistant" and repaired[-1]["role"] != "assistant"
-    if ended and not any("placeholder" in note for note in outcome.notes):
-        grown = repair([*messages, {"role": "assistant", "content": "And so on."}], fold_system=fold).messages
+    if ended and not any("placeholder" in note for note in history.notes):
+        reply = {"role": "assistant", "content": "And so on."}
+        grown = as_messages(History(fold).turns([*messages, reply]))
         assert grown[: len(repaired)] == repaired
 
 

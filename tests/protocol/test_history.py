@@ -11,9 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccp_core.protocol.history import Turn, repair
+from ccp_core.protocol.history import History, Turn, as_messages
 
 Json = dict[str, Any]
+
+
+def repair(messages: list[Json], *, fold_system: bool = True) -> list[Json]:
+    return as_messages(History(fold_system).turns(messages))
 
 
 def text(value: str) -> Json:
@@ -201,15 +205,14 @@ def test_repair(name: str) -> None:
     """Each rule of the conversation's order, without changing the client's own messages."""
     given_messages, wanted = CASES[name]
     before = copy.deepcopy(given_messages)
-    repaired = repair(given_messages)
-    assert repaired.messages == wanted
+    assert repair(given_messages) == wanted
     assert given_messages == before
 
 
 def test_system_messages_can_stay_where_they_are() -> None:
     """An upstream that knows the role gets it in its place, but never between a call and its result."""
     messages = [user("a"), system("s1"), assistant(call("a")), system("s2"), user(result("a")), system("s3")]
-    assert repair(messages, fold_system=False).messages == [
+    assert repair(messages, fold_system=False) == [
         user(text("a")),
         system([text("s1")]),
         assistant(call("a")),
@@ -223,15 +226,15 @@ def test_blocks_that_only_a_system_message_has_stay_in_it() -> None:
     """What an upstream with the system role knows of it is not for the repair to judge."""
     addition = {"type": "tool_addition", "tool": {"name": "Grep"}}
     messages = [user("a"), system([text("b"), addition])]
-    assert repair(messages, fold_system=False).messages[1] == system([text("b"), addition])
-    assert repair(messages).messages == [user(text("a"), reminder("b\n\n[tool_addition omitted]"))]
+    assert repair(messages, fold_system=False)[1] == system([text("b"), addition])
+    assert repair(messages) == [user(text("a"), reminder("b\n\n[tool_addition omitted]"))]
 
 
 def test_a_block_that_looks_like_a_message_stays_a_block() -> None:
     """Unknown members pass, and only a message of the system role stands between the user's blocks."""
     odd = {**text("a"), "role": "system"}
     messages = [user(odd, text("b")), system("s")]
-    assert repair(messages, fold_system=False).messages == [user(odd, text("b")), system([text("s")])]
+    assert repair(messages, fold_system=False) == [user(odd, text("b")), system([text("s")])]
 
 
 def test_a_turn_holds_what_belongs_together() -> None:
@@ -241,8 +244,8 @@ def test_a_turn_holds_what_belongs_together() -> None:
         assistant(text("I look"), call("a"), {"type": "new"}, call("a")),
         user(text("now"), result("a", "1"), result("a", "2"), result("z", "3")),
     ]
-    repaired = repair(messages)
-    assert repaired.turns == [
+    history = History()
+    assert list(history.turns(messages)) == [
         Turn([], [], [], [text("go")]),
         Turn(
             speech=[text("I look"), {"type": "new"}],
@@ -251,7 +254,7 @@ def test_a_turn_holds_what_belongs_together() -> None:
             rest=[text("[result of an earlier tool call]\n3"), text("now")],
         ),
     ]
-    assert repaired.call_ids == {"a", "a-2"}
+    assert history.call_ids == {"a", "a-2"}
 
 
 def test_a_turn_ends_where_somebody_says_something() -> None:
@@ -265,7 +268,7 @@ def test_a_turn_ends_where_somebody_says_something() -> None:
         assistant(""),
         user(result("a", "late"), text("on")),
     ]
-    assert repair(messages).turns[1:] == [
+    assert list(History().turns(messages))[1:] == [
         Turn(
             [text("so")],
             [call("a")],
@@ -278,18 +281,22 @@ def test_a_turn_ends_where_somebody_says_something() -> None:
 def test_nothing_to_repair_is_not_noted_and_not_copied() -> None:
     """Blocks that are in order come out as the very same objects, and there are no notes."""
     blocks = [text("a"), call("i"), result("i")]
-    repaired = repair([user(blocks[0]), assistant(blocks[1]), user(blocks[2])])
-    assert [message["content"][0] for message in repaired.messages] == blocks
-    assert all(a["content"][0] is b for a, b in zip(repaired.messages, blocks, strict=True))
-    assert repaired.notes == []
+    history = History()
+    repaired = as_messages(history.turns([user(blocks[0]), assistant(blocks[1]), user(blocks[2])]))
+    assert [message["content"][0] for message in repaired] == blocks
+    assert all(a["content"][0] is b for a, b in zip(repaired, blocks, strict=True))
+    assert not history.notes
 
 
 def test_notes_name_repairs_once_and_nothing_of_the_content() -> None:
     """A person reads what was repaired, once for each kind, and no word of the conversation."""
-    repaired = repair(
-        [user("secret"), system("s"), system("s"), assistant(call("a"), call("b")), user("stop")]
+    history = History()
+    list(
+        history.turns(
+            [user("secret"), system("s"), system("s"), assistant(call("a"), call("b")), user("stop")]
+        )
     )
-    assert repaired.notes == [
+    assert list(history.notes) == [
         "system messages became reminders in the user's turn",
         "tool uses without a result got one that says so",
     ]
@@ -330,7 +337,7 @@ def test_each_request_of_a_session_is_a_prefix_of_the_next(fold: bool) -> None:
     before = b""
     for turn in client_turns(30):
         messages = messages + turn
-        repaired = repair(messages, fold_system=fold).messages
+        repaired = repair(messages, fold_system=fold)
         roles = [message["role"] for message in repaired if message["role"] != "system"]
         assert all(a != b for a, b in itertools.pairwise(roles)) or not fold
         now = orjson.dumps(repaired)
@@ -362,7 +369,7 @@ MESSAGES = st.lists(
 def test_any_conversation_comes_out_legal(messages: list[Json], fold: bool) -> None:
     """Turns alternate, calls are unique and answered at once, and repairing again changes nothing."""
     before = copy.deepcopy(messages)
-    repaired = repair(messages, fold_system=fold).messages
+    repaired = repair(messages, fold_system=fold)
     assert messages == before
     spoken = [message for message in repaired if message["role"] != "system"]
     seen: set[str] = set()
@@ -387,7 +394,7 @@ def test_any_conversation_comes_out_legal(messages: list[Json], fold: bool) -> N
         assert [message["role"] for message in spoken] == [
             ("user", "assistant")[n % 2] for n in range(len(spoken))
         ]
-    assert repair(repaired, fold_system=fold).messages == repaired
+    assert repair(repaired, fold_system=fold) == repaired
 
 
 @pytest.mark.parametrize("role", ["assistant", "system"])
@@ -395,5 +402,5 @@ def test_any_conversation_comes_out_legal(messages: list[Json], fold: bool) -> N
 def test_an_empty_result_where_none_belongs_leaves_no_blank_text(role, fold):
     empty = {"type": "tool_result", "tool_use_id": "t", "content": ""}
     conversation = [{"role": "user", "content": "hi"}, {"role": role, "content": [empty]}]
-    repaired = repair(conversation, fold_system=fold).messages
+    repaired = repair(conversation, fold_system=fold)
     assert [message["content"] for message in repaired] == [[{"type": "text", "text": "hi"}]]

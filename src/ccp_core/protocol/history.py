@@ -22,11 +22,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import defaultdict, deque
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 
 from ccp_core.protocol.block_text import NO_RESULT, block_text, flatten_result, text_blocks
 from ccp_core.protocol.events import Json
@@ -49,110 +49,82 @@ class Turn:
     """The user's other blocks; with ``fold_system=False`` among them system messages, whole."""
 
 
-@frozen
-class Repaired:
-    """A repaired conversation, and one sentence for each kind of repair (nothing of the content)."""
+@define(repr=False)
+class History:
+    """The repair of one conversation. What was found on the way is complete after the last turn.
 
-    turns: list[Turn] = field(repr=False)
-    notes: list[str]
-    call_ids: Set[str] = field(repr=False)
+    ``fold_system`` turns system-role messages into reminders of the user's turn.
+    """
 
-    @property
-    def messages(self) -> list[Json]:
-        """The turns as messages, put together at each access."""
-        messages: list[Json] = []
-        for turn in self.turns:
-            if turn.speech or turn.calls:
-                messages.append({"role": "assistant", "content": turn.speech + turn.calls})
-            blocks = list(turn.results)
-            for item in turn.rest:
-                if type(item) is not _SystemMessage:
-                    blocks.append(item)
-                    continue
-                if blocks:
-                    messages.append({"role": "user", "content": blocks})
-                    blocks = []
-                messages.append(item)
-            if blocks:
-                messages.append({"role": "user", "content": blocks})
-        return messages
-
-
-def repair(messages: Sequence[Json], *, fold_system: bool = True) -> Repaired:
-    """Repair a conversation. ``fold_system`` turns system-role messages into reminders of the user's turn."""
-    history = _History(fold_system)
-    turn, answered = Turn([], [], [], []), False
-    for message in messages:
-        role, content = message.get("role"), message.get("content")
-        if role in ("system", "developer"):
-            answered = True
-            turn.rest += history.system(message)
-        elif role == "assistant":
-            if answered:
-                history.add(turn)
-                turn, answered = Turn([], [], [], []), False
-            for block in content if type(content) is list else text_blocks(content):
-                kind = block.get("type")
-                if kind == "tool_use":
-                    turn.calls.append(history.call(block))
-                elif kind == "tool_result":
-                    turn.speech += _as_text(block)
-                    history.note("a tool result in an assistant message became text")
-                elif kind != "text" or not _is_blank(block):
-                    turn.speech.append(block)
-        else:
-            answered = True
-            for block in content if type(content) is list else text_blocks(content):
-                kind = block.get("type")
-                if kind == "tool_result":
-                    turn.results.append(block)
-                elif kind == "tool_use":
-                    turn.rest += _as_text(block)
-                    history.note("a tool use in a user message became text")
-                elif kind != "text" or not _is_blank(block):
-                    turn.rest.append(block)
-    history.add(turn)
-    if not history.turns:
-        history.turns.append(_placeholder("(empty message)"))
-        history.note("a conversation without content got a placeholder")
-    return Repaired(history.turns, list(history.notes), history.call_ids)
-
-
-class _SystemMessage(dict[str, Any]):
-    """A whole message among a turn's blocks."""
-
-
-@define
-class _History:
-    """The turns that are complete, and what was found on the way."""
-
-    fold_system: bool
-    turns: list[Turn] = Factory(list)
+    fold_system: bool = True
     notes: dict[str, None] = Factory(dict)
+    """One sentence for each kind of repair, with nothing of the content."""
     call_ids: set[str] = Factory(set)
-    given_ids: dict[str, str] = Factory(dict)
+    """The ids of all tool uses."""
+    _given_ids: dict[str, str] = field(init=False, factory=dict)
     """The client's ids of the tool uses that got others."""
 
-    def add(self, turn: Turn) -> None:
-        """Add a turn whose end is known. It joins the one before where what would part them was blank."""
-        turns = self.turns
-        if turn.speech or turn.calls:
-            if not turns:
-                turns.append(_placeholder("(the conversation goes on)"))
-                self.note("a user message was put before the first assistant message")
-            elif not (turns[-1].results or turns[-1].rest):
-                turn.speech = turns.pop().speech + turn.speech
-            if not _in_order(turn):
+    def turns(self, messages: Iterable[Json]) -> Iterator[Turn]:
+        """Repair a conversation turn by turn, so that a long one passes through the processor's caches once."""
+        last: Turn | None = None  # it is passed on when the next has begun, which may have to join it
+        for turn in self._told(messages):
+            if turn.speech or turn.calls:
+                if last is None:
+                    last = _placeholder("(the conversation goes on)")
+                    self._note("a user message was put before the first assistant message")
+                if last.results or last.rest:
+                    yield last
+                else:
+                    turn.speech = last.speech + turn.speech
+                if not _in_order(turn):
+                    self._match(turn)
+                last = turn
+            elif turn.results or turn.rest:  # what parts it from the one before was blank
                 self._match(turn)
-            turns.append(turn)
-        elif turn.results or turn.rest:
-            self._match(turn)
-            if turns:
-                turns[-1].rest += turn.rest
-            else:
-                turns.append(turn)
+                if last is None:
+                    last = turn
+                else:
+                    last.rest += turn.rest
+        if last is None:
+            last = _placeholder("(empty message)")
+            self._note("a conversation without content got a placeholder")
+        yield last
 
-    def system(self, message: Json) -> list[Json]:
+    def _told(self, messages: Iterable[Json]) -> Iterator[Turn]:
+        """The turns as the client tells them, without blank text and with nothing said by the wrong side."""
+        turn, answered = Turn([], [], [], []), False
+        for message in messages:
+            role, content = message.get("role"), message.get("content")
+            if role in ("system", "developer"):
+                answered = True
+                turn.rest += self._system(message)
+            elif role == "assistant":
+                if answered:
+                    yield turn
+                    turn, answered = Turn([], [], [], []), False
+                for block in content if type(content) is list else text_blocks(content):
+                    kind = block.get("type")
+                    if kind == "tool_use":
+                        turn.calls.append(self._call(block))
+                    elif kind == "tool_result":
+                        turn.speech += _as_text(block)
+                        self._note("a tool result in an assistant message became text")
+                    elif kind != "text" or not _is_blank(block):
+                        turn.speech.append(block)
+            else:
+                answered = True
+                for block in content if type(content) is list else text_blocks(content):
+                    kind = block.get("type")
+                    if kind == "tool_result":
+                        turn.results.append(block)
+                    elif kind == "tool_use":
+                        turn.rest += _as_text(block)
+                        self._note("a tool use in a user message became text")
+                    elif kind != "text" or not _is_blank(block):
+                        turn.rest.append(block)
+        yield turn
+
+    def _system(self, message: Json) -> list[Json]:
         """What a system message adds to the user's part of the turn."""
         blocks = [
             part
@@ -170,10 +142,10 @@ class _History:
         reminder = _text(text)
         if "cache_control" in blocks[-1]:
             reminder["cache_control"] = blocks[-1]["cache_control"]
-        self.note("system messages became reminders in the user's turn")
+        self._note("system messages became reminders in the user's turn")
         return [reminder]
 
-    def call(self, block: Json) -> Json:
+    def _call(self, block: Json) -> Json:
         """The call with an id that is unique and an input that is an object; itself when it has both."""
         given = block.get("id")
         wanted = given if isinstance(given, str) and given else f"toolu_{len(self.call_ids)}"
@@ -184,12 +156,12 @@ class _History:
         self.call_ids.add(unique)
         if unique != given:
             block = {**block, "id": unique}
-            self.given_ids[unique] = given if type(given) is str else ""
-            self.note("tool uses got unique ids")
+            self._given_ids[unique] = given if type(given) is str else ""
+            self._note("tool uses got unique ids")
         arguments = block.get("input")
         if type(arguments) is not dict or _UNPARSED in arguments:
             block = {**block, "input": _readable(arguments)}
-            self.note("tool input that was no JSON object was made one")
+            self._note("tool input that was no JSON object was made one")
         return block
 
     def _match(self, turn: Turn) -> None:
@@ -201,24 +173,48 @@ class _History:
         turn.results = []
         for call in turn.calls:
             unique: str = call["id"]
-            given = self.given_ids.get(unique, unique)
+            given = self._given_ids.get(unique, unique)
             if results[given]:
                 answer = results[given].popleft()
                 if unique != given:
                     answer = {**answer, "tool_use_id": unique}
             else:
                 answer = {"type": "tool_result", "tool_use_id": unique, "content": NO_RESULT}
-                self.note("tool uses without a result got one that says so")
+                self._note("tool uses without a result got one that says so")
             turn.results.append(answer)
         lost: list[Json] = []
         for result in itertools.chain.from_iterable(results.values()):
             text, images = flatten_result(result, keep=("image", "document"))
             lost += [_text(f"[result of an earlier tool call]\n{text}"), *images]
-            self.note("tool results without their tool use became text")
+            self._note("tool results without their tool use became text")
         turn.rest[:0] = lost
 
-    def note(self, text: str) -> None:
+    def _note(self, text: str) -> None:
         self.notes[text] = None
+
+
+def as_messages(turns: Iterable[Turn]) -> list[Json]:
+    """The turns as messages."""
+    messages: list[Json] = []
+    for turn in turns:
+        if turn.speech or turn.calls:
+            messages.append({"role": "assistant", "content": turn.speech + turn.calls})
+        blocks = list(turn.results)
+        for item in turn.rest:
+            if type(item) is not _SystemMessage:
+                blocks.append(item)
+                continue
+            if blocks:
+                messages.append({"role": "user", "content": blocks})
+                blocks = []
+            messages.append(item)
+        if blocks:
+            messages.append({"role": "user", "content": blocks})
+    return messages
+
+
+class _SystemMessage(dict[str, Any]):
+    """A whole message among a turn's blocks."""
 
 
 def _in_order(turn: Turn) -> bool:

@@ -12,7 +12,7 @@ from ccp_anthropic_compat.thinking import Thinking, decide, resumes_without_thin
 from ccp_anthropic_compat.tools import tool_members
 from ccp_core.protocol.block_text import schema_instructions, system_blocks
 from ccp_core.protocol.events import Json
-from ccp_core.protocol.history import repair
+from ccp_core.protocol.history import History, as_messages
 from ccp_core.protocol.members import with_value, without
 from ccp_core.protocol.messages import MessagesRequest
 from ccp_core.provider import BuildOptions, ModelCard, Provider, UpstreamRequest
@@ -56,10 +56,8 @@ def build_request(
         name.removeprefix("messages.") for name in options.omit if name.startswith("messages.")
     )
     conversion = BlockConversion(dialect, provider.id, options.vision is not False, refused, notes)
-    repaired = repair(
-        [conversion.message(message) for message in request.messages], fold_system=not dialect.system_role
-    )
-    messages = repaired.messages
+    history = History(fold_system=not dialect.system_role)
+    messages = as_messages(history.turns(map(conversion.message, request.messages)))
     if thinking.is_on and dialect.thinking_before_tools:
         messages = with_placeholders(messages, dialect.signature_placeholder)
     if (
@@ -89,7 +87,7 @@ def build_request(
     path = dialect.path
     if provider.base_url.endswith("/v1") and path.startswith("/v1/"):
         path = path.removeprefix("/v1")
-    return UpstreamRequest(path=path, body=body, headers=headers, notes=(*repaired.notes, *notes))
+    return UpstreamRequest(path=path, body=body, headers=headers, notes=(*history.notes, *notes))
 
 
 def _adapted(dialect: MessagesDialect, options: BuildOptions) -> MessagesDialect:

@@ -8,7 +8,7 @@ from attrs import Factory, field, frozen
 
 from ccp_core.protocol.block_text import schema_instructions, system_blocks
 from ccp_core.protocol.events import Json
-from ccp_core.protocol.history import repair
+from ccp_core.protocol.history import History
 from ccp_core.protocol.members import with_value, without
 from ccp_core.protocol.messages import MessagesRequest
 from ccp_core.provider import BuildOptions, Provider, UpstreamRequest
@@ -75,8 +75,7 @@ def build_request(
     dialect = dialect_of(provider, route.model)
     toolset = declare(request, dialect)
     draft = _Draft(request, dialect, options, _wish(request, route, options), toolset)
-    repaired = repair(request.messages)
-    draft.notes.extend(repaired.notes)
+    history = History()
     conversation = Conversation(
         provider.id,
         dialect,
@@ -86,8 +85,8 @@ def build_request(
         placeholder=dialect.replay_placeholder if draft.thinks else None,
     )
     conversation.add_system(system_blocks(request.body.get("system")))
-    conversation.add(repaired.turns)
-    draft.notes.extend(conversation.notes)
+    conversation.add(history.turns(request.messages))
+    draft.notes.extend((*history.notes, *conversation.notes))
     body: Json = {"model": route.model, "messages": conversation.messages, "stream": True}
     body["stream_options"] = {"include_usage": True}
     _add_tools(draft, body)
@@ -103,7 +102,7 @@ def build_request(
     if ignored := request.body.keys() - _TRANSLATED:
         draft.notes.append(f"left out: {', '.join(sorted(ignored))}")
     stop = tuple(word for word in request.body.get("stop_sequences") or () if isinstance(word, str))
-    memo = ChatMemo(dialect, toolset.by_wire_name, repaired.call_ids, stop)
+    memo = ChatMemo(dialect, toolset.by_wire_name, history.call_ids, stop)
     return UpstreamRequest(path=dialect.path, body=body, memo=memo, notes=tuple(draft.notes))
 
 
