@@ -66,6 +66,7 @@ class StreamContext:
         for body in (self.request.body, self.upstream_request.body):
             for name in ("messages", "tools", "system"):
                 body.pop(name, None)
+        self.request.nested.clear()
 
 
 @frozen(kw_only=True)

@@ -12,23 +12,26 @@ from ccp_core.gateway import load_host
 from ccp_core.testing import Gate, Wait, chat_error, chat_stream
 from ccp_core.testing.proxy_app import TURN, one_provider
 
+NOTES = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Notes."}}
+ASKED = {**TURN, "messages": [{"role": "user", "content": [NOTES]}]}
+
 
 class Watcher:
-    """Notes how many messages the stream hooks see."""
+    """Notes how many messages the stream hooks see: the client's, those of them with documents, the upstream's."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[int, int]] = []
+        self.seen: list[tuple[int, int, int]] = []
 
     @hookimpl(wrapper=True)
     def ccp_translate_chunk(self, stream: Any) -> Any:
-        sent = stream.upstream_request.body.get("messages", [])
-        self.seen.append((len(stream.request.messages), len(sent)))
+        request, sent = stream.request, stream.upstream_request.body.get("messages", [])
+        self.seen.append((len(request.messages), len(request.nested), len(sent)))
         return (yield)
 
 
-@pytest.mark.parametrize(("recovery", "last"), [(False, (0, 0)), (True, (1, 1))])
+@pytest.mark.parametrize(("recovery", "last"), [(False, (0, 0, 0)), (True, (1, 1, 1))])
 async def test_a_conversation_is_freed_once_its_answer_has_begun(
-    recovery: bool, last: tuple[int, int], fake_upstream: Any, start_proxy: Any
+    recovery: bool, last: tuple[int, int, int], fake_upstream: Any, start_proxy: Any
 ) -> None:
     """Unless a cut answer is to be continued, for which the conversation is asked again."""
     gate = Gate()
@@ -40,12 +43,12 @@ async def test_a_conversation_is_freed_once_its_answer_has_begun(
         one_provider("nvidia_nim", upstream.base_url, limits={"recovery": recovery}), host=host
     )
     for _ in range(3):  # a model's first prompts are counted when their answer ends
-        await proxy.stream(TURN)
+        await proxy.stream(ASKED)
     watcher.seen.clear()
-    async with proxy.session.post(f"{proxy.url}/v1/messages", json={**TURN, "stream": True}) as response:
+    async with proxy.session.post(f"{proxy.url}/v1/messages", json={**ASKED, "stream": True}) as response:
         gate.open()
         assert b"message_stop" in await response.read()
-    assert watcher.seen[0] == (1, 1)
+    assert watcher.seen[0] == (1, 1, 1)
     assert watcher.seen[-1] == last
 
 

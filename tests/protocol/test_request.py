@@ -14,6 +14,20 @@ from hypothesis import strategies as st
 from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_in_portions, parse_request
 
 
+def test_messages_with_more_than_text_are_known_at_once() -> None:
+    """Also in a request that was not read from the wire, so that nobody has to look through long conversations."""
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}
+    shown = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
+    said = {"type": "tool_result", "tool_use_id": "t", "content": "ok"}
+    messages = [
+        {"role": "user", "content": content}
+        for content in ("hi", [image], [{"type": "text", "text": "hi"}, said], [said, shown])
+    ]
+    body = {"messages": messages}
+    assert parse_request(orjson.dumps(body)).nested == [messages[1], messages[3]]
+    assert MessagesRequest(body).nested == [messages[1], messages[3]]
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [

@@ -24,12 +24,18 @@ class MessagesRequest:
 
     ``body`` is the parsed JSON, the single copy of it, whose tools other requests share: hooks read it and build new
     objects, they never change it.
-    ``size`` is the length of the body in bytes, ``betas`` the value of the ``anthropic-beta`` header.
+    ``size`` is the length of the body in bytes, ``betas`` the value of the ``anthropic-beta`` header, ``nested`` has
+    the messages that hold images, documents or lists inside of blocks: no others need be searched for these.
     """
 
     body: Json = field(repr=False)
     size: int = 0
     betas: str = ""
+    nested: list[Json] = field(repr=False, kw_only=True)
+
+    @nested.default
+    def _nested(self) -> list[Json]:
+        return [message for message in self.messages if not _is_plain(message)]
 
     @property
     def model(self) -> str:
@@ -83,6 +89,8 @@ class MessagesRequest:
         schema = wanted.get("schema") if isinstance(wanted, dict) else None
         return schema if isinstance(schema, dict) else None
 
+
+_MEDIA = frozenset({"image", "document"})
 
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "model": ((str,), "a string"),
@@ -139,24 +147,29 @@ def _checked(body: Any, size: int, betas: str) -> MessagesRequest:
         raise InvalidRequest(f"messages: must be a list, not {_json_type(messages)}")
     if not messages:
         raise InvalidRequest("messages: at least one message is required")
+    nested: list[Json] = []
     for index, message in enumerate(messages):
         if not _is_plain(message):  # what is wrong with it, if anything is, is found out slowly
             _check_message(f"messages.{index}", message)
+            nested.append(message)
     for index, tool in enumerate(body.get("tools") or ()):
         if not isinstance(tool, dict) or not isinstance(tool.get("name", ""), str):
             raise InvalidRequest(f"tools.{index}: must be an object with a name")
-    return MessagesRequest(body, size, betas)
+    return MessagesRequest(body, size, betas, nested=nested)
 
 
 def _is_plain(message: Any) -> bool:
-    """Whether a message has the form that nearly all have: a role, and a text or blocks that name their type."""
+    """Whether a message has the form that nearly all have: a role, and a text or blocks that say and hold text."""
     if type(message) is not dict or type(message.get("role")) is not str:
         return False
     content = message.get("content")
     if type(content) is not list:
         return type(content) is str
-    for block in content:  # noqa: SIM110 - most messages have one block or two, for which a generator costs more
-        if type(block) is not dict or type(block.get("type")) is not str:
+    for block in content:
+        if type(block) is not dict or type(block.get("content")) is list:
+            return False
+        kind = block.get("type")
+        if type(kind) is not str or kind in _MEDIA:
             return False
     return True
 

@@ -87,7 +87,7 @@ def estimate(request: MessagesRequest) -> int:
     """
     reader = _Reader()
     packed = 0
-    for message in request.messages:
+    for message in request.nested:
         content = message.get("content") if type(message) is dict else None
         if type(content) is list and message.get("role") != "assistant":
             packed += reader.packed(content)
