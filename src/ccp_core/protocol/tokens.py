@@ -136,12 +136,9 @@ class _Reader:
 
     def instructions(self, body: Json) -> None:
         self._content(body.get("system"))
-        tools = body.get("tools") or ()
-        self.fixed += _TOOLS if tools else 0
-        for tool in tools:
-            self.fixed += _TOOL
-            if isinstance(tool, dict):
-                self._json({name: tool.get(name) for name in ("name", "description", "input_schema")})
+        if tools := body.get("tools"):
+            self.fixed += _TOOLS + _TOOL * len(tools)
+            self._json(tools)
 
     def conversation(self, body: Json) -> None:
         for message in body.get("messages") or ():
