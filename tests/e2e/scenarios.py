@@ -60,6 +60,21 @@ def no_tool_failed(run: ClientRun) -> None:
 # Plain text, and what it cost.
 
 
+def around_compaction(conversation: Conversation, asked: list[str]) -> Turn | None:
+    """The summary that the client asks for to compact a conversation, and the turn that follows it; None for any other.
+
+    ``asked`` notes which.
+    """
+    text = conversation.user_text
+    if "Respond with TEXT ONLY" in text:
+        asked.append("summary")
+        return Turn(text="<summary>The person likes tea.</summary>")
+    if "likes tea" in text:
+        asked.append("compacted")
+        return Turn(text="Tea it is.")
+    return None
+
+
 def say_hello(conversation: Conversation, work: Path) -> Turn:
     return Turn(text="Hello from the model.", usage=Tokens(prompt=5000, completion=99, cached=700))
 

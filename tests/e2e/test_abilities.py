@@ -25,7 +25,7 @@ from ccp_core.testing.claude_client import ClaudeClient
 from ccp_core.testing.proxy_process import ProxyProcess
 
 from .providers import PROVIDERS, config_for
-from .scenarios import small_png
+from .scenarios import around_compaction, small_png
 from .tiny_mcp_server import TOOL
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -118,9 +118,6 @@ def _got_the_pdf(transport: str, body: bytes) -> bool:
     ) in body
 
 
-SUMMARY = "<summary>The person likes tea.</summary>"
-
-
 @pytest.mark.parametrize("transport", PROVIDERS)
 def test_a_conversation_is_measured_compacted_and_goes_on(
     transport: str, client: ClaudeClient, tmp_path: Path
@@ -129,12 +126,11 @@ def test_a_conversation_is_measured_compacted_and_goes_on(
     asked: list[str] = []
 
     def model(request: RecordedRequest) -> Answer:
-        text = read_conversation(request).user_text
-        if "Respond with TEXT ONLY" in text:
-            asked.append("summary")
-            return say(request, Turn(text=SUMMARY))
-        asked.append("compacted" if "likes tea" in text else "question")
-        return say(request, Turn(text="An answer."))
+        turn = around_compaction(read_conversation(request), asked)
+        if turn is None:
+            asked.append("question")
+            turn = Turn(text="An answer.")
+        return say(request, turn)
 
     with (
         ThreadedUpstream(model) as upstream,
@@ -154,4 +150,4 @@ def test_a_conversation_is_measured_compacted_and_goes_on(
             shown.append(run.result_text)
     assert "System tools" in shown[2], shown[2]
     assert asked == ["question", "question", "summary", "compacted"]
-    assert shown[4] == "An answer."
+    assert shown[4] == "Tea it is."

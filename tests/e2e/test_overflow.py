@@ -24,6 +24,8 @@ from ccp_core.testing import (
 from ccp_core.testing.claude_client import ClaudeClient
 from ccp_core.testing.proxy_process import ProxyProcess
 
+from .scenarios import around_compaction
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -31,7 +33,6 @@ IDS = {"ccp_nim": "nvidia_nim", "ccp_openrouter": "open_router", "ccp_openai_com
 """Providers whose folder has another name; a refusal that many servers make stands for one of them."""
 REFUSALS = load_fixtures(PLUGINS, "error_*_overflow*.json")
 
-SUMMARY = "<summary>The person likes tea.</summary>"
 ENOUGH = 8
 """Turns with tools after which the conversation is too long."""
 
@@ -39,18 +40,6 @@ ENOUGH = 8
 def provider_of(refusal: Fixture) -> str:
     folder = refusal.path.parents[2].name
     return IDS.get(folder, folder)
-
-
-def answer_around_compaction(request: RecordedRequest, asked: list[str]) -> Answer | None:
-    """The summary that the client asks for, and the turn that follows it; None for any other turn."""
-    text = read_conversation(request).user_text
-    if "Respond with TEXT ONLY" in text:
-        asked.append("summary")
-        return say(request, Turn(text=SUMMARY))
-    if "likes tea" in text:
-        asked.append("compacted")
-        return say(request, Turn(text="Tea it is."))
-    return None
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=[f"{provider_of(one)}-{one.name}" for one in REFUSALS])
@@ -61,8 +50,8 @@ def test_the_client_compacts_when_a_provider_refuses_a_long_conversation(
 
     def upstream_of_the_provider(request: RecordedRequest) -> Answer:
         conversation = read_conversation(request)
-        if (answer := answer_around_compaction(request, asked)) is not None:
-            return answer
+        if (turn := around_compaction(conversation, asked)) is not None:
+            return say(request, turn)
         if conversation.tool_turns >= ENOUGH:
             asked.append("too long")
             return refusal.answer()
@@ -94,8 +83,8 @@ def test_the_client_compacts_when_the_proxy_knows_that_a_conversation_is_too_lon
 
     def patient(request: RecordedRequest) -> Answer:
         conversation = read_conversation(request)
-        if (answer := answer_around_compaction(request, asked)) is not None:
-            return answer
+        if (turn := around_compaction(conversation, asked)) is not None:
+            return say(request, turn)
         asked.append("turn")
         if conversation.tool_turns > 2 * ENOUGH:
             return say(request, Turn(text="Nobody has told me to stop."))

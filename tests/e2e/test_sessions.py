@@ -28,7 +28,7 @@ from ccp_core.testing.claude_client import ClaudeClient
 from ccp_core.testing.messages_answers import SIGNATURE
 from ccp_core.testing.proxy_process import ProxyProcess
 
-from .scenarios import put_picture
+from .scenarios import around_compaction, put_picture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -105,7 +105,6 @@ def test_a_session_goes_on_when_its_provider_is_changed_and_changed_back(
     assert set(read_conversation(calls[-1]).reasoning) == set(strict.thoughts[:-1])
 
 
-SUMMARY = "<summary>The person likes tea.</summary>"
 OVERFLOW = (
     "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
 )
@@ -122,13 +121,8 @@ def test_the_client_compacts_a_conversation_that_an_upstream_finds_too_long(
 
     def forgetful(request: RecordedRequest) -> Answer:
         conversation = read_conversation(request)
-        text = conversation.user_text
-        if "Respond with TEXT ONLY" in text:
-            asked.append("summary")
-            return say(request, Turn(text=SUMMARY))
-        if "likes tea" in text:
-            asked.append("compacted")
-            return say(request, Turn(text="Tea it is."))
+        if (turn := around_compaction(conversation, asked)) is not None:
+            return say(request, turn)
         if conversation.tool_turns >= TOO_MANY:
             asked.append("too long")
             return (chat_error if request.dialect == "chat" else messages_error)(400, OVERFLOW)
