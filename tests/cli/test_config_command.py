@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from .conftest import KEY, endpoint
+from .conftest import KEY, Machine, endpoint
 
 
 def test_show_names_value_origin_and_variable_and_masks_secrets(machine):
@@ -72,3 +75,24 @@ def test_path_follows_a_file_that_is_named(by, machine):
     everything = machine.ccp("config", "path", "--all", *options).out
     assert everything.splitlines()[0].split() == ["read", str(named)]
     assert "absent" in everything
+
+
+def test_a_named_file_that_may_not_be_read_takes_one_line(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the tests may be allowed to read everything, so the operating system's answer is played."""
+    file = machine.configure("")
+    read_text = Path.read_text
+
+    def refuse(self: Path, encoding: str | None = None, errors: str | None = None) -> str:
+        if self == file:
+            raise PermissionError(13, os.strerror(13), str(self))
+        return read_text(self, encoding, errors)
+
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(Path, "read_text", refuse)
+    for arguments in (["config", "check", "--config", str(file)], ["init", "--from-env", str(file)]):
+        result = machine.ccp(*arguments)
+        assert result.status == 2
+        assert len(result.problems) == 1, result.err
+        assert "You may not read the file: change its permissions or its owner." in result.err

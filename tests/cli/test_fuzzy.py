@@ -37,5 +37,9 @@ def test_what_begins_a_word_comes_before_what_stands_inside_and_that_before_scat
     assert ranked("glm", lines, str) == ["the glm", "biglm", "g-x-l-x-m"]
 
 
-def test_equally_good_lines_keep_their_order():
+def test_the_shorter_of_equally_good_lines_comes_first():
+    assert ranked("kimi", ["kimi-k2-thinking", "kimi-k2.5"], str) == ["kimi-k2.5", "kimi-k2-thinking"]
+
+
+def test_equally_good_and_long_lines_keep_their_order():
     assert ranked("a", ["a2", "a1", "a3"], str) == ["a2", "a1", "a3"]

@@ -263,18 +263,21 @@ def test_a_file_of_another_encoding(place: Place, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ccp.toml", ".env"])
 def test_a_file_that_may_not_be_read(place: Place, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The operating system's reason is told."""
+    """The cure stands beside it; of other failures the operating system's reason is told."""
     path = place.cwd / name
     path.write_text("")
+    number = 13
     read_text = Path.read_text
 
     def refuse(self: Path, encoding: str | None = None, errors: str | None = None) -> str:
         if self == path:
-            raise PermissionError(13, os.strerror(13), str(self))
+            raise OSError(number, os.strerror(number), str(self))
         return read_text(self, encoding, errors)
 
     monkeypatch.setattr(Path, "read_text", refuse)
-    assert place.problems() == [f"{name}: The file cannot be read: {os.strerror(13)}."]
+    assert place.problems() == [f"{name}: You may not read the file: change its permissions or its owner."]
+    number = 5
+    assert place.problems() == [f"{name}: The file cannot be read: {os.strerror(5)}."]
 
 
 def test_a_file_elsewhere_is_named_in_full(place: Place) -> None:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def ranked(query: str, items: Sequence[T], text: Callable[[T], str]) -> list[T]:
-    """The items whose text matches every word of ``query``, the best first; equally good ones in their order.
+    """The items whose text matches every word of ``query``, the best first; of equally good ones the shorter.
 
     A word matches where its letters stand in their order, with or without others between them; the closer
     together, and the nearer to the beginning of a word of the text, the better. Case does not matter.
@@ -20,12 +20,11 @@ def ranked(query: str, items: Sequence[T], text: Callable[[T], str]) -> list[T]:
         return list(items)
     patterns = [re.compile(f"(?=({'.*?'.join(map(re.escape, word))}))") for word in words]
     scored = []
-    for position, item in enumerate(items):
-        badness = [
-            _badness(pattern, text(item).lower(), word) for pattern, word in zip(patterns, words, strict=True)
-        ]
+    for item in items:
+        line = text(item).lower()
+        badness = [_badness(pattern, line, word) for pattern, word in zip(patterns, words, strict=True)]
         if None not in badness:
-            scored.append((sum(filter(None, badness)), position, item))
+            scored.append((sum(filter(None, badness)), len(line), item))
     return [item for *_, item in sorted(scored, key=lambda entry: entry[:2])]
 
 

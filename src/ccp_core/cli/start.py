@@ -26,7 +26,7 @@ def config_option(command: F) -> F:
     """The option ``--config``."""
     return click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),  # the reader of settings says it better
         metavar="FILE",
         help="Use this file, not the usual one (`ccp config path`).",
     )(command)

@@ -112,10 +112,12 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")  # editors on Windows put a byte order mark first
     except UnicodeDecodeError as error:
         raise UnreadableFile("The file is not UTF-8 text; save it as UTF-8.") from error
-    except IsADirectoryError as error:
-        raise UnreadableFile("This is a folder; name the file in it.") from error
     except FileNotFoundError as error:
         raise UnreadableFile("There is no such file.") from error
+    except (IsADirectoryError, PermissionError) as error:  # Windows says the second of a folder, too
+        if path.is_dir():
+            raise UnreadableFile("This is a folder; name the file in it.") from error
+        raise UnreadableFile("You may not read the file: change its permissions or its owner.") from error
     except OSError as error:
         raise UnreadableFile(f"The file cannot be read: {error.strerror or error}.") from error
 

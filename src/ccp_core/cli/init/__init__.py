@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.command(short_help="Set up the proxy: providers, keys, models.")
 @config_option
 @click.option(
-    "--from-env", type=click.Path(path_type=Path), metavar="FILE", help="Make ccp.toml of an old .env."
+    "--from-env",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="Make ccp.toml of an old .env.",
 )
 @click.option(
     "--force", is_flag=True, help="Replace a configuration that exists; it is kept as ccp.toml.bak."
