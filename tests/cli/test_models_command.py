@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
 from ccp_core.testing import Answer, chat_error, models_list
 
 from .conftest import KEY, endpoint, hosted, local
@@ -45,6 +49,29 @@ def test_versions_stand_in_their_order(machine, threaded_upstream):
     machine.configure(endpoint(upstream.base_url))
     listed = [model["id"] for model in machine.ccp("models", "own", "--json").json]
     assert listed == ["4-k", "a", "glm", "glm-4.9", "GLM-4.10"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo terminals in Python")
+def test_lines_fit_the_terminal_and_names_stay_whole(machine, threaded_upstream):
+    from .terminal import Terminal
+
+    card = {
+        "context_length": 1_048_576,
+        "supports_tools": True,
+        "pricing": {"prompt": "0", "completion": "0"},
+    }
+    long = "a-vendor-with-a-name/a-model-whose-name-leaves-no-room-for-what-it-can-do"
+    upstream = threaded_upstream(
+        routes={"GET /models": Answer.json({"data": [{"id": long, **card}, {"id": "b", **card}]})}
+    )
+    machine.configure(endpoint(upstream.base_url))
+    with Terminal("models") as screen:
+        assert screen.end() == 0
+    heading, name, below, short = screen.text.splitlines()
+    assert name == f"own/{long}"
+    column = heading.index("CONTEXT")
+    assert below.strip() == "1M       free      tools"
+    assert [line.index("1M") for line in (below, short)] == [column, column]
 
 
 def test_programs_get_json(machine, threaded_upstream):

@@ -17,6 +17,7 @@ from ccp_core.cli.start import (
     load_plugins,
     make_gateway,
     note,
+    room_on,
     stop,
 )
 
@@ -48,7 +49,7 @@ def command(provider: str | None, config: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(_json(rows))
     elif rows:
-        for line in aligned([HEADINGS, *(row.columns for row in rows)]):
+        for line in aligned([HEADINGS, *(row.columns for row in rows)], room_on(sys.stdout)):
             click.echo(line)
     elif not failures:
         note("no provider has a key or is running here; `ccp init` sets one up")

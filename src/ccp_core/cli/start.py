@@ -58,15 +58,21 @@ def note(text: str) -> None:
     click.echo(wrapped(text, "ccp: ", on=sys.stderr), err=True)
 
 
+def room_on(stream: TextIO) -> int | None:
+    """How many letters a line on ``stream`` can have; None where that is no terminal."""
+    return shutil.get_terminal_size().columns - 1 if stream.isatty() else None
+
+
 def wrapped(text: str, label: str, *, on: TextIO) -> str:
     """``text`` after ``label``: in lines of the terminal's width without cutting a word, where ``on`` is a terminal."""
-    if not on.isatty():
+    room = room_on(on)
+    if room is None:
         return f"{label}{text}"
     import textwrap
 
     return textwrap.fill(
         text,
-        shutil.get_terminal_size().columns - 1,
+        room,
         initial_indent=label,
         subsequent_indent=" " * len(label),
         break_long_words=False,

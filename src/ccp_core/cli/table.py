@@ -10,10 +10,23 @@ _LEAST_FIRST = 30
 """Letters of the first column that are shown at the least; rather than these, the last columns are given up."""
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines with columns below each other."""
+def aligned(rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:
+    """Rows as lines with columns below each other.
+
+    With ``room`` the lines have at most so many letters, where that can be: the first column gives way, and a cell that
+    is longer has a line of its own.
+    """
     widths = widths_of(rows)
-    return [line_of(row, widths) for row in rows]
+    if room is not None:
+        left = room - sum(widths[1:]) - len(_GAP) * (len(widths) - 1)
+        widths[0] = min(widths[0], max(_LEAST_FIRST, left))
+    lines: list[str] = []
+    for first, *others in rows:
+        fits = len(first) <= widths[0]
+        if not fits:
+            lines.append(first)
+        lines.append(line_of((first if fits else "", *others), widths))
+    return lines
 
 
 def widths_of(rows: Sequence[Sequence[str]]) -> list[int]:
