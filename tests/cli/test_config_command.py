@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,20 @@ def test_show_names_value_origin_and_variable_and_masks_secrets(machine):
     assert "ccp.toml, line" in lines["models.default"]
     assert "limits.queue" not in lines
     assert KEY not in result.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo terminals in Python")
+def test_an_origin_that_does_not_fit_the_terminal_stands_below(machine: Machine) -> None:
+    from .terminal import Terminal
+
+    file = machine.configure(endpoint("http://127.0.0.1:9/v1"))
+    with Terminal("config", "show", "--config", str(file)) as screen:
+        assert screen.end() == 0
+    lines = screen.text.splitlines()
+    setting = next(number for number, line in enumerate(lines) if line.startswith("models.default"))
+    assert lines[setting].split() == ["models.default", '"own/test-model"']
+    assert lines[setting + 1].startswith("  (")
+    assert lines[setting + 1].endswith("; MODEL)")
 
 
 def test_show_all_has_the_defaults_too(machine):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ccp_core.cli.start import config_option, json_option, load, load_plugins, make_gateway, note
+from ccp_core.cli.start import config_option, json_option, load, load_plugins, make_gateway, note, room_on
 
 
 @click.group(name="config", short_help="Show and check the configuration.")
@@ -35,7 +35,8 @@ def show(everything: bool, config: Path | None, as_json: bool) -> None:
         return
     if not shown:
         note("nothing is set; `ccp init` sets the proxy up, --all shows the defaults")
-    for line in aligned([(row.key, row.value, f"({row.origin}; {row.variable})") for row in shown]):
+    cells = [(row.key, row.value, f"({row.origin}; {row.variable})") for row in shown]
+    for line in aligned(cells, room_on(sys.stdout)):
         click.echo(line)
     for warning in loaded.warnings:
         note(f"warning: {warning}")

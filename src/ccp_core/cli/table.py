@@ -13,19 +13,25 @@ _LEAST_FIRST = 30
 def aligned(rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:
     """Rows as lines with columns below each other.
 
-    With ``room`` the lines have at most so many letters, where that can be: the first column gives way, and a cell that
-    is longer has a line of its own.
+    With ``room`` the lines have at most so many letters, where that can be: the first column gives way, and a
+    first cell that is longer, or a last one that does not fit, has a line of its own.
     """
     widths = widths_of(rows)
-    if room is not None:
-        left = room - sum(widths[1:]) - len(_GAP) * (len(widths) - 1)
-        widths[0] = min(widths[0], max(_LEAST_FIRST, left))
+    if room is None:
+        return [line_of(row, widths) for row in rows]
+    left = room - sum(widths[1:]) - len(_GAP) * (len(widths) - 1)
+    if left >= _LEAST_FIRST:
+        widths[0] = min(widths[0], left)
     lines: list[str] = []
     for first, *others in rows:
-        fits = len(first) <= widths[0]
-        if not fits:
+        if len(first) > widths[0]:
             lines.append(first)
-        lines.append(line_of((first if fits else "", *others), widths))
+            first = ""
+        line = line_of((first, *others), widths)
+        if len(line) > room:
+            lines.append(line_of((first, *others[:-1]), widths))
+            line = f"{_GAP}{others[-1]}"
+        lines.append(line)
     return lines
 
 
