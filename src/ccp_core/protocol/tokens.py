@@ -7,6 +7,7 @@ The weights were fitted against two public vocabularies on prose, code, JSON, lo
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -44,7 +45,9 @@ _BUDGET = 12_288
 """Characters that are looked at."""
 _SLICE = 64
 _PORTION = 2048
-"""Characters that are weighed in one go: a tenth of a millisecond."""
+"""Characters that are weighed in one go, up to twice as many: a tenth of a millisecond."""
+_MESSAGES = 100
+"""Messages that are read in one go."""
 
 _BYTES = 4
 """A token takes about so many bytes of a request's JSON."""
@@ -75,7 +78,8 @@ def count_portions(body: Json) -> Iterator[float]:
     reader = _Reader()
     reader.instructions(body)
     yield 0
-    reader.conversation(body)
+    for _ in reader.conversation(body):
+        yield 0
     yield reader.fixed
     yield from _weights(reader.texts)
 
@@ -101,13 +105,29 @@ def count_text(text: str) -> int:
 
 def _weights(texts: list[str]) -> Iterator[float]:
     """The tokens of the texts, in portions; of long ones those of a sample, taken for the whole."""
-    text, share = _BREAK.join(texts), 1.0
-    if len(text) > _BUDGET:
-        whole, step = text, len(text) * _SLICE // _BUDGET + 1
-        text = "".join(whole[start : start + _SLICE] for start in range(0, len(whole), step))
-        share = len(text) / len(whole)
-    for start in range(0, len(text), _PORTION):
-        yield _weigh(text[start : start + _PORTION]) / share
+    size = sum(map(len, texts)) + len(texts)
+    step = max(
+        _SLICE, math.ceil(size * _SLICE / _BUDGET)
+    )  # from the beginning of one slice to that of the next
+    start = 0
+    for text in _joined(texts, _PORTION * step // _SLICE):
+        sample = "".join([text[at : at + _SLICE] for at in range(start, len(text), step)])
+        start = (start - len(text)) % step
+        for at in range(0, len(sample), 2 * _PORTION):
+            yield _weigh(sample[at : at + 2 * _PORTION]) * step / _SLICE
+
+
+def _joined(texts: list[str], length: int) -> Iterator[str]:
+    """The texts, short ones joined until they have ``length`` characters."""
+    some: list[str] = []
+    characters = 0
+    for text in texts:
+        some.append(text)
+        characters += len(text)
+        if characters >= length:
+            yield _BREAK.join(some)
+            some, characters = [], 0
+    yield _BREAK.join(some)
 
 
 def _weigh(text: str) -> float:
@@ -140,11 +160,14 @@ class _Reader:
             self.fixed += _TOOLS + _TOOL * len(tools)
             self._json(tools)
 
-    def conversation(self, body: Json) -> None:
-        for message in body.get("messages") or ():
+    def conversation(self, body: Json) -> Iterator[None]:
+        """Read the messages, with a ``yield`` after some."""
+        for number, message in enumerate(body.get("messages") or (), 1):
             self.fixed += _MESSAGE
             if isinstance(message, dict):
                 self._content(message.get("content"))
+            if number % _MESSAGES == 0:
+                yield
 
     def packed(self, content: list[Any]) -> int:
         """The bytes of images and documents in base64 among a message's blocks, which have a weight of their own."""
