@@ -85,5 +85,6 @@ def _choose(gateway: Gateway, query: str) -> str:
 
     route = pick("Model:", choices, headings=HEADINGS, query=query, as_typed=as_typed)
     if route is None:
-        stop("no model was chosen")
+        note("no model was chosen")
+        sys.exit(130)  # as after Ctrl-C
     return route
