@@ -65,14 +65,18 @@ async def test_a_wrong_configuration_is_refused_in_one_line_and_the_old_one_stay
     assert await models_used(proxy, upstream) == {"old"}
 
 
-async def test_a_configuration_that_is_empty_of_a_sudden_is_refused(fake_upstream, start_process):
-    """As a file is while an editor saves it: sessions must not go on with the demo model."""
+@pytest.mark.parametrize("keys_in_environment", [False, True])
+async def test_a_configuration_that_is_empty_of_a_sudden_is_refused(
+    keys_in_environment, fake_upstream, start_process
+):
+    """As a file is while an editor saves it: its models and its token must not be lost to running sessions."""
     upstream = await fake_upstream(lambda request: chat_stream(text="x"))
-    proxy = await start_process(routed_to("old", upstream))
+    env = {"NVIDIA_NIM_API_KEY": KEY} if keys_in_environment else {}
+    proxy = await start_process(routed_to("old", upstream), env=env)
     proxy.process.configure({})
     done = await proxy.ccp("reload")
     assert done.returncode == 2
-    assert "no provider and no model is configured any more" in done.stderr
+    assert "no model is configured any more" in done.stderr
     assert await models_used(proxy, upstream) == {"old"}
     proxy.process.configure(routed_to("new", upstream))
     assert (await proxy.ccp("reload")).returncode == 0

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from ccp_core import logs
 from ccp_core.config.problems import ConfigError
 from ccp_core.config.secrets import secrets_of
-from ccp_core.config.settings import Settings
+from ccp_core.config.settings import ModelSettings, Settings
 from ccp_core.config.sources import LoadedSettings
 from ccp_core.upstream.storage import StorageError
 
@@ -28,9 +28,9 @@ AT_START_ALONE = {
 """Settings that take effect only when the proxy starts."""
 
 
-# A file that is just being saved is empty for a moment, and sessions would go on with the demo model.
-_NOTHING_LEFT = (
-    "no provider and no model is configured any more. If that is meant, start the proxy anew;"
+# A file that is just being saved is empty for a moment: sessions would go on without its models and its token.
+_NO_MODEL_LEFT = (
+    "no model is configured any more. If that is meant, start the proxy anew;"
     " otherwise look at ccp.toml and reload again"
 )
 
@@ -61,8 +61,8 @@ class Reloader:
         async with self._turn:
             try:
                 loaded = await asyncio.to_thread(self._load)
-                if loaded.settings.is_blank and not self._settings.is_blank:
-                    return _refused(_NOTHING_LEFT)
+                if _is_emptied(loaded.settings, self._settings):
+                    return _refused(_NO_MODEL_LEFT)
                 settings, notes = _for_running(loaded.settings, self._settings)
                 logs.learn(secrets_of(settings))
                 await self._apply(settings)
@@ -80,6 +80,11 @@ class Reloader:
 def _refused(*problems: str) -> Reloaded:
     log.error("configuration_not_reloaded", problems=problems, effect="the one before stays in force")
     return Reloaded(False, problems)
+
+
+def _is_emptied(new: Settings, old: Settings) -> bool:
+    """Whether all models are gone, even where the environment still names providers, or everything is."""
+    return new.models == ModelSettings() != old.models or (new.is_blank and not old.is_blank)
 
 
 def _for_running(new: Settings, old: Settings) -> tuple[Settings, tuple[str, ...]]:
