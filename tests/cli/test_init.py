@@ -80,7 +80,14 @@ def test_the_end_tells_the_next_steps_for_terminal_vs_code_and_jetbrains(acme):
         "ccp doctor",
     ):
         assert words in result.out
+    assert result.out.index("ccp serve") < result.out.index("ccp env")  # which asks the proxy for the window
     assert KEY not in result.out + result.err
+
+
+def test_each_next_step_names_a_configuration_that_is_at_a_place_of_its_own(acme):
+    result = init(acme, "--config", "mine.toml", "--model", "acme/tiny", "--api-key", f"acme={KEY}")
+    steps = result.out.partition("What to do next:")[2]
+    assert steps.count(" ccp ") == steps.count(" --config ") == 5
 
 
 def test_in_the_home_folder_the_new_file_is_not_taken_for_another_one(acme, monkeypatch):

@@ -96,9 +96,10 @@ class Target:
             "",
             "What to do next:",
             f"  In a terminal  ccp run{option}",
-            f"  In VS Code     ccp env --shell vscode --write{option}",
-            f"                 ccp serve{option}   (as long as you work there)",
-            f"  In JetBrains   ccp env --shell jetbrains --write{option}, and ccp serve",
+            f"  In an editor   ccp serve{option}   (as long as you work there)",
+            "                 and once in another terminal, for VS Code or for JetBrains:",
+            f"                 ccp env --shell vscode --write{option}",
+            f"                 ccp env --shell jetbrains --write{option}",
             f"  It fails?      ccp doctor{option}",
         ]
         if find_claude() is None:
