@@ -111,3 +111,21 @@ def test_a_named_file_that_may_not_be_read_takes_one_line(
         assert result.status == 2
         assert len(result.problems) == 1, result.err
         assert "You may not read the file: change its permissions or its owner." in result.err
+
+
+def test_files_in_a_folder_that_may_not_be_entered_are_as_good_as_absent(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a service's user who is called in somebody else's folder."""
+    file = machine.configure(endpoint("http://127.0.0.1:9/v1", ca_file="/closed/ca.pem"))
+    stat = os.stat
+
+    def refuse(path, *arguments, **options):
+        if isinstance(path, str | Path) and ("closed" in str(path) or str(path).endswith(".env")):
+            raise PermissionError(13, os.strerror(13), str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert machine.ccp("config", "path").out.split() == [str(file)]
+    [problem] = machine.ccp("config", "check").problems
+    assert 'ca_file = "/closed/ca.pem" is not a file that can be read.' in problem

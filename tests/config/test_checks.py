@@ -155,7 +155,7 @@ def test_a_certificate_file_must_exist(place: Place) -> None:
     (place.cwd / "ca.pem").write_text("")
     assert place.checked(environ={"GROQ_CA_FILE": str(place.cwd / "ca.pem")}) == []
     assert place.checked(environ={"GROQ_CA_FILE": "no.pem"}) == [
-        'environment: GROQ_CA_FILE = "no.pem" is not a file.'
+        'environment: GROQ_CA_FILE = "no.pem" is not a file that can be read.'
     ]
 
 

@@ -74,11 +74,11 @@ def path(everything: bool, config: Path | None) -> None:
     here, home = Path.cwd(), home_folder()
     named = str(config or os.environ.get(CONFIG_VARIABLE, "").strip())
     tomls = [Path(os.path.expanduser(named))] if named else toml_candidates(here, home)
-    in_use = [file for file in tomls if file.is_file()][:1]
-    in_use += [file for file in dotenv_candidates(here, home) if file.is_file()]
+    in_use = [file for file in tomls if os.path.isfile(file)][:1]
+    in_use += [file for file in dotenv_candidates(here, home) if os.path.isfile(file)]
     if everything:
         for file in [*tomls, *dotenv_candidates(here, home)]:
-            state = "read" if file in in_use else "not read" if file.is_file() else "absent"
+            state = "read" if file in in_use else "not read" if os.path.isfile(file) else "absent"
             click.echo(f"{state:<9} {file}")
         return
     for file in in_use:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 
 from attrs import field, fields, frozen
 
@@ -81,8 +81,9 @@ class _Checker:
                 yield self._problem(
                     f"{key}.transport", f' = "{provider.transport}" is not possible: {speaks}.'
                 )
-            if provider.ca_file and not Path(provider.ca_file).is_file():
-                yield self._problem(f"{key}.ca_file", f' = "{provider.ca_file}" is not a file.')
+            authority = provider.ca_file
+            if authority and not (os.path.isfile(authority) and os.access(authority, os.R_OK)):
+                yield self._problem(f"{key}.ca_file", f' = "{authority}" is not a file that can be read.')
 
     def _own_provider(
         self, provider_id: str, provider: ProviderSettings, transports: Collection[str] | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,4 +50,4 @@ def _routed(settings: Settings) -> set[str]:
 
 def old_files(cwd: Path, home: Path | None) -> Mapping[str, Path]:
     """The ``.env`` files of earlier versions that exist, by the way people write them."""
-    return {str(path): path for path in dotenv_candidates(cwd, home) if path.is_file()}
+    return {str(path): path for path in dotenv_candidates(cwd, home) if os.path.isfile(path)}

@@ -35,7 +35,7 @@ class Target:
         named = str(config or environ.get(CONFIG_VARIABLE, "").strip())
         if named:
             return cls(Path(os.path.abspath(os.path.expanduser(named))))
-        return cls(next((path for path in candidates if path.exists()), candidates[-1]))
+        return cls(next((path for path in candidates if os.path.exists(path)), candidates[-1]))
 
     @property
     def backup(self) -> Path:
