@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -298,3 +299,15 @@ def test_a_proxy_that_does_not_know_the_window_leaves_it_to_the_client(machine, 
     machine.configure(endpoint(bare.base_url))
     machine.process("run")
     assert "CLAUDE_CODE_AUTO_COMPACT_WINDOW" not in client.environment
+
+
+def test_reload_in_a_home_that_may_not_be_entered_finds_no_proxy(machine, monkeypatch):
+    """Of the user of a service, for example."""
+
+    def refuse(self, pattern):
+        raise PermissionError(13, os.strerror(13), str(self))
+
+    monkeypatch.setattr(Path, "glob", refuse)
+    result = machine.ccp("reload")
+    assert result.status == 2
+    assert result.problems == ["ccp: no proxy of yours is running. Start one: ccp serve"]

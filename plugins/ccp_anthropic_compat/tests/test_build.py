@@ -195,7 +195,9 @@ def test_the_path_fits_the_base_url(
 def test_max_tokens(asked: Any, card: ModelCard | None, cap: int | None, wanted: int, build: Build) -> None:
     """The answer's bound is the least of what is asked, possible and learned, and is never missing."""
     models = {} if card is None else {"m1": card}
-    assert build(client_body(max_tokens=asked), models=models, max_tokens=cap).body["max_tokens"] == wanted
+    built = build(client_body(max_tokens=asked), models=models, max_tokens=cap)
+    assert built.body["max_tokens"] == wanted
+    assert ("max_tokens was lowered to what is possible here" in built.notes) is (wanted < (asked or 0))
 
 
 ENABLED = MessagesDialect(thinking=frozenset({"enabled", "disabled"}))

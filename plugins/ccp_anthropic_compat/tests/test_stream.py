@@ -193,6 +193,13 @@ def test_what_counts_as_the_end(ending: bytes, complete: bool, stream: Callable[
         assert one.message().text == "Hi"
 
 
+def test_a_stream_of_the_other_protocol_is_no_answer(stream: Callable[..., Any]) -> None:
+    """Its end mark alone does not make an empty one of it, which would stand for what the model said."""
+    one = stream()
+    chunk = raw('{"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "Hi"}}]}')
+    assert one.feed(chunk + raw("[DONE]")) + one.finish() == []
+
+
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [

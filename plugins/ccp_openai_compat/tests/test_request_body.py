@@ -190,8 +190,10 @@ def test_sampling_and_stop(chat: Any, chat_with: Any) -> None:
 
 def test_the_answers_length(chat: Any, chat_with: Any) -> None:
     """The smaller of what is asked and what is allowed, under the provider's name for it."""
-    assert chat.build({"max_tokens": 64000}, max_tokens=8192).body["max_tokens"] == 8192
-    assert chat.build({"max_tokens": 10}, max_tokens=8192).body["max_tokens"] == 10
+    lowered, same = (chat.build({"max_tokens": asked}, max_tokens=8192) for asked in (64000, 10))
+    assert [built.body["max_tokens"] for built in (lowered, same)] == [8192, 10]
+    assert lowered.notes == ("max_tokens was lowered to what is possible here",)
+    assert not same.notes
     newer = chat_with(max_tokens_field="max_completion_tokens").build({"max_tokens": 10}).body
     assert newer["max_completion_tokens"] == 10
     assert "max_tokens" not in newer

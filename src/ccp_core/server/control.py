@@ -85,7 +85,9 @@ def announced(url: str, secret: str) -> Iterator[None]:
 
 def find_running() -> list[Running]:
     """The proxies of this person that run on this machine, by port."""
-    found = [running for path in _folder().glob("serve-*.json") if (running := _read(path)) is not None]
+    found: list[Running] = []
+    with contextlib.suppress(OSError):  # a folder that may not be entered holds nothing of this person's
+        found = [running for path in _folder().glob("serve-*.json") if (running := _read(path)) is not None]
     return sorted((running for running in found if running.listens()), key=lambda running: running.port)
 
 

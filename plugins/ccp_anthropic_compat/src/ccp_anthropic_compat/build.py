@@ -51,6 +51,8 @@ def build_request(
     max_tokens = _max_tokens(request, card, options, dialect)
     thinking = decide(request, dialect, options, max_tokens, mandatory=card.thinking_mandatory)
     notes: dict[str, None] = {}
+    if max_tokens < (request.max_tokens or 0):
+        notes["max_tokens was lowered to what is possible here"] = None
 
     refused = frozenset(
         name.removeprefix("messages.") for name in options.omit if name.startswith("messages.")

@@ -72,6 +72,7 @@ class MessagesStream:
         self._kinds: dict[int, str] = {}
         self._signatures: dict[int, str] = {}  # that a block's start held
         self._halves: dict[tuple[str, int], Halves] | None = None  # once the stream holds cut characters
+        self._begun = False  # something of a message has come
         self._stopped = False  # the upstream has said why it stopped
         self._over = False
 
@@ -125,7 +126,7 @@ class MessagesStream:
 
     def _lenient(self, data: bytes) -> Any:
         if data.strip() == b"[DONE]":
-            return {"type": "message_stop"}
+            return {"type": "message_stop"} if self._begun else {}
         try:
             payload = loads(data)
         except ValueError:
@@ -151,6 +152,7 @@ class MessagesStream:
             case "content_block_stop":
                 self._block_stop(_index(payload, self._index))
             case "message_start":
+                self._begun = True
                 message = payload.get("message")
                 message = message if isinstance(message, dict) else {}
                 id, model = _string(message.get("id")), _string(message.get("model"))
@@ -169,6 +171,7 @@ class MessagesStream:
         kind = _string(block.get("type"))
         if not kind:
             return
+        self._begun = True
         if index in self._calls:  # an index that is used again without a stop
             self._block_stop(index)
             self._out += self._calls.settle(reported_complete=True)
@@ -258,6 +261,7 @@ class MessagesStream:
 
     def _give(self, member: str, index: int, pieces: list[str]) -> None:
         """Give out the gathered deltas of a block, whose text stood in ``member``."""
+        self._begun = True
         text = pieces[0] if len(pieces) == 1 else "".join(pieces)
         if self._halves is not None:
             text = self._halves.setdefault((member, index), Halves()).feed(text)

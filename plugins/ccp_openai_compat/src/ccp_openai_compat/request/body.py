@@ -153,6 +153,8 @@ def _add_limits(draft: _Draft, body: Json) -> None:
         if field == other:
             other = "max_tokens"
         body[other if field in options.omit else field] = min(caps)
+        if min(caps) < caps[0]:
+            draft.notes.append("max_tokens was lowered to what is possible here")
     for name in ("temperature", "top_p", "top_k"):
         value = request.body.get(name)
         if value is None:
