@@ -106,9 +106,8 @@ def count_text(text: str) -> int:
 def _weights(texts: list[str]) -> Iterator[float]:
     """The tokens of the texts, in portions; of long ones those of a sample, taken for the whole."""
     size = sum(map(len, texts)) + len(texts)
-    step = max(
-        _SLICE, math.ceil(size * _SLICE / _BUDGET)
-    )  # from the beginning of one slice to that of the next
+    # From the beginning of one slice to that of the next.
+    step = max(_SLICE, math.ceil(size * _SLICE / _BUDGET))
     start = 0
     for text in _joined(texts, _PORTION * step // _SLICE):
         sample = "".join([text[at : at + _SLICE] for at in range(start, len(text), step)])
