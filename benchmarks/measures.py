@@ -157,7 +157,7 @@ def counting(bench: Bench, target: Target, scale: Scale) -> Figures:
         "count_beside_ms": beside.count,
         "uncounted_p99_ms": quiet.p99,
         "counted_p99_ms": beside.p99,
-        "counting_adds_ms": beside.p99 - quiet.p99 if beside.p99 and quiet.p99 else None,
+        "counting_effect": beside.p99 / quiet.p99 if beside.p99 and quiet.p99 else None,
     }
 
 
