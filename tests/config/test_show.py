@@ -37,6 +37,14 @@ def test_a_row_tells_value_and_place(place: Place) -> None:
     ]
 
 
+def test_what_somebody_switched_off_is_shown_as_off(place: Place) -> None:
+    """And not as if nothing had been said of it."""
+    loaded = place.load('[logging]\nfile = "off"\n', {"HTTP_READ_TIMEOUT": "none"})
+    values = {row.key: row.value for row in rows(loaded)}
+    assert (values["timeouts.read"], values["logging.file"]) == ('"off"', '"off"')
+    assert {row.key: row.value for row in rows(place.load())}["timeouts.read"] == ""
+
+
 def test_a_plugin_tells_its_prefix(place: Place) -> None:
     """The variable of a third party's provider is the one of its spec."""
     installed = {"acme": ACME}

@@ -246,7 +246,7 @@ async def test_a_full_queue_refuses_at_once(fake: FakeTime, limits: dict[str, An
         await request(3)
     assert caught.value.status == 529
     assert caught.value.error_type == "overloaded_error"
-    assert "2 requests are already waiting for Acme" in caught.value.message
+    assert "queue for Acme is full (2 waiting)" in caught.value.message
     release.set()
     await asyncio.gather(*tasks)
     assert served == [0, 1, 2]

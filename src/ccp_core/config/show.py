@@ -54,6 +54,8 @@ def _provider_rows(loaded: LoadedSettings, installed: Mapping[str, ProviderSpec]
 def _row(loaded: LoadedSettings, key: Key, setting: Setting, variable: str, value: object) -> Row:
     name = ".".join(key)
     origin = loaded.origins.get(name)
+    if origin is not None and setting.can_be_off and value == setting.attribute.metadata["off"]:
+        value = "off"
     return Row(
         key=name,
         # The variable that was used may be another spelling than the one to tell people.

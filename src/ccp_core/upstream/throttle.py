@@ -30,7 +30,7 @@ class QueueFull(ApiError):
         super().__init__(
             529,
             "overloaded_error",
-            f"{waiting} requests are already waiting for {name}. If it allows more, raise its rate"
+            f"The queue for {name} is full ({waiting} waiting). If it allows more, raise its rate"
             " (PROVIDER_RATE_LIMIT, limits.rate), concurrency (PROVIDER_MAX_CONCURRENCY, limits.concurrency)"
             " or limits.queue.",
         )
