@@ -73,7 +73,9 @@ def main(arguments: list[str]) -> None:
     """``arguments``: the descriptors of the channel and of the listening sockets."""
     for name in ("SIGINT", "SIGHUP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    end, *sockets = (socket.socket(fileno=int(argument)) for argument in arguments)
+    end, *sockets = inherited = [socket.socket(fileno=int(argument)) for argument in arguments]
+    for passed in inherited:
+        passed.set_inheritable(False)  # to what this process starts in its turn
     run_in_loop(work(end, sockets))
 
 

@@ -149,9 +149,9 @@ class Workers:
         inherited = [theirs.fileno(), *(listening.fileno() for listening in self._sockets)]
         try:
             with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "ccp_core.server.worker", *map(str, inherited), pass_fds=inherited
-                )
+                # -P: no module in the working directory takes the place of one that is meant.
+                command = (sys.executable, "-P", "-m", "ccp_core.server.worker", *map(str, inherited))
+                process = await asyncio.create_subprocess_exec(*command, pass_fds=inherited)
         except OSError:
             ours.close()
             raise
