@@ -39,11 +39,17 @@ def resident_mb(pids: Sequence[int]) -> float | None:
 
 
 def waited_seconds(pids: Sequence[int]) -> float:
-    """Seconds that processes could have run but others had their core; 0 where the system does not tell."""
+    """Seconds that processes could have run but others had their core; 0 where the system does not tell.
+
+    One that lets others go first (nice) waits because it wants to.
+    """
     if sys.platform != "linux":
         return 0.0
     waited = 0
     for pid in pids:
+        with contextlib.suppress(OSError):
+            if os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0):
+                continue
         for schedule in Path(f"/proc/{pid}/task").glob("*/schedstat"):
             with contextlib.suppress(OSError):  # the thread has ended
                 waited += int(schedule.read_text().split()[1])

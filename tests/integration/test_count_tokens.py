@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ccp_core.protocol.messages import MessagesRequest
+from ccp_core import MessagesRequest, hookimpl
+from ccp_core.gateway import load_host
 from ccp_core.protocol.tokens import count
-from ccp_core.route import Caller
 from ccp_core.testing import Answer, Gate, Stall, Wait, chat_stream, count_tokens, messages_error
 from ccp_core.testing.proxy_app import KEY, TURN, one_provider
 from ccp_core.upstream import upstream as upstream_module
@@ -131,18 +131,42 @@ async def test_all_parts_of_a_prompt_count(refusing_upstream, start_proxy):
         assert (await counts(proxy, body))[0] < whole
 
 
-async def test_others_have_their_turn_while_a_long_prompt_is_counted(refusing_upstream, start_proxy):
-    """So streams are not held up; the figure is that of counting in one go."""
-    gateway = (await start_proxy(one_provider("nvidia_nim", refusing_upstream))).gateway
-    request = MessagesRequest({**RICH, "system": "You are an agent. " * 10_000})
-    route = gateway.resolve_route(request, Caller())
-    counted = asyncio.ensure_future(gateway.upstream(route.provider_id).count_tokens(request, route))
-    turns = 0
-    while not counted.done():
-        await asyncio.sleep(0)
-        turns += 1
-    assert turns >= 5
-    assert counted.result() == count(request.body)
+LONG = {**RICH, "system": "You are an agent. " * 10_000}
+
+
+async def test_a_long_prompt_is_counted_like_a_short_one(fake_upstream, start_proxy):
+    """By the proxy, or by the upstream, which then gets the whole of it."""
+    upstream = await fake_upstream(routes={COUNTER: count_tokens(4321)})
+    proxy = await start_proxy(one_provider("nvidia_nim", upstream.base_url))
+    assert await counts(proxy, LONG) == [count(LONG)]
+    assert upstream.requests == []
+    proxy = await start_proxy(one_provider("vllm", upstream.base_url))
+    assert await counts(proxy, LONG) == [4321]
+    [request] = upstream.requests
+    assert LONG["system"] in request.body.decode()
+
+
+async def test_a_plugin_that_routes_by_the_prompt_sees_a_long_one_as_well(refusing_upstream, start_proxy):
+    """Although the proxy itself needs no more than its model."""
+    seen = []
+
+    class Routing:
+        @hookimpl
+        def ccp_resolve_route(self, request: MessagesRequest) -> None:
+            seen.append((request.body, request.messages, request.tools))
+
+    host = load_host()
+    host.add(Routing(), name="routing")
+    proxy = await start_proxy(one_provider("nvidia_nim", refusing_upstream), host=host)
+    await counts(proxy, LONG)
+    assert seen == [(LONG, LONG["messages"], LONG["tools"])]
+
+
+async def test_a_long_request_that_is_wrong_is_refused_with_the_place(refusing_upstream, start_proxy):
+    proxy = await start_proxy(one_provider("nvidia_nim", refusing_upstream))
+    reply = await proxy.post({**LONG, "messages": [{"role": 5, "content": "hi"}]}, PATH)
+    assert reply.status == 400
+    assert reply.json["error"]["message"] == "messages.0.role: must be a string, not a number"
 
 
 async def test_an_upstream_that_counts_nothing_teaches_nothing(fake_upstream, start_proxy):

@@ -38,6 +38,14 @@ class Proxy:
         ) as response:
             return response.status, orjson.loads(await response.read())
 
+    async def count(self, prompt: str) -> int:
+        """The tokens of a prompt, as it counts them."""
+        body = {**TURN, "messages": [{"role": "user", "content": prompt}]}
+        async with self.session.post(
+            self.url + "/v1/messages/count_tokens", json=body, headers=TOKEN
+        ) as response:
+            return int(orjson.loads(await response.read())["input_tokens"])
+
     async def ask_roughly(self, body: Mapping[str, Any]) -> None:
         """One request whose answer does not matter, nor whether it is whole."""
         with contextlib.suppress(aiohttp.ClientError):

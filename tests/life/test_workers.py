@@ -41,6 +41,18 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def sockets(pid: int) -> set[str]:
+    """The sockets that a process has open, by their numbers in the kernel."""
+    targets = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    return {target[8:-1] for target in targets if target.startswith("socket:[")}
+
+
+def listening(port: int) -> set[str]:
+    """The sockets that listen at a port of 127.0.0.1."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return {fields[9] for fields in lines if fields[1] == f"0100007F:{port:04X}" and fields[3] == "0A"}
+
+
 @pytest.fixture
 def needs_proc():
     if not Path("/proc/self/stat").exists():
@@ -55,7 +67,11 @@ async def test_a_killed_worker_costs_its_own_answers_alone_and_is_replaced(
     upstream = await fake_upstream(lambda request: HELLO.insert(-3, Wait(gate)))
     proxy = await start_process(one_provider("nvidia_nim", upstream.base_url), "--workers", "2")
     first, second = children(proxy.process.pid)
-    streams = [await proxy.open() for _ in range(24)]
+    streams = []
+    for waiting in (first, second):  # so that the other one takes what comes
+        os.kill(waiting, signal.SIGSTOP)
+        streams += [await proxy.open() for _ in range(8)]
+        os.kill(waiting, signal.SIGCONT)
     os.kill(first, signal.SIGKILL)
     await until(lambda: len({*children(proxy.process.pid)} - {first, second}) == 1)
     gate.open()
@@ -63,7 +79,7 @@ async def test_a_killed_worker_costs_its_own_answers_alone_and_is_replaced(
     whole = [end for end in ends if b"message_stop" in end]
     for end in whole:
         assert validate_stream(end).message.text == "Hello there, you"
-    assert 0 < len(whole) < 24  # both had some of them
+    assert len(whole) == 8
     for status, _ in await asyncio.gather(*(proxy.ask() for _ in range(12))):
         assert status == 200
     assert "signal 9" in await proxy.logged("worker_died")
@@ -128,6 +144,40 @@ async def test_when_the_parent_is_killed_the_workers_finish_their_answers_and_en
     gate.open()
     assert validate_stream(await stream.rest()).message.text == "Hello there, you"
     await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers_then))
+
+
+@posix
+async def test_a_module_in_the_working_directory_is_not_taken_for_one_of_python(
+    fake_upstream, start_process, tmp_path
+):
+    """People start the proxy in their own projects."""
+    (tmp_path / "proxy0").mkdir()
+    (tmp_path / "proxy0" / "random.py").write_text("raise SystemExit('the wrong one')")
+    upstream = await fake_upstream(HELLO)
+    proxy = await start_process(
+        one_provider("nvidia_nim", upstream.base_url),
+        "--workers",
+        "2",
+        command=(sys.executable, "-P", "-m", "ccp_core"),
+    )
+    assert (await proxy.ask())[0] == 200
+
+
+@posix
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_process_that_counts_tokens_ends_with_its_proxy_however_that_ends(
+    workers: str, needs_proc, refusing_upstream, start_process
+):
+    """It has inherited no socket that would keep the port."""
+    proxy = await start_process(one_provider("nvidia_nim", refusing_upstream), "--workers", workers)
+    serving = [proxy.process.pid] if workers == "1" else children(proxy.process.pid)
+    assert await proxy.count("word " * 40_000) > 10_000
+    [counter] = [pid for parent in serving for pid in children(parent)]
+    assert listening(proxy.process.port)
+    assert not sockets(counter) & listening(proxy.process.port)
+    for pid in {proxy.process.pid, *serving}:
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: not Path(f"/proc/{counter}").exists())
 
 
 @posix

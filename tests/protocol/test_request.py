@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_in_portions, parse_request
+from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_request
 
 
 def test_messages_with_more_than_text_are_known_at_once() -> None:
@@ -154,65 +154,3 @@ def test_what_is_wrong_behind_tools_that_came_before_is_found_where_it_stands(be
         orjson.loads(body)
     with pytest.raises(InvalidRequest, match=rf"at character {error.value.pos}\)"):
         parse_request(body)
-
-
-def in_portions(body: bytes) -> tuple[int, MessagesRequest]:
-    """How often others had their turn, and what came of it."""
-    parsing, turns = parse_in_portions(body), 0
-    while True:
-        try:
-            next(parsing)
-        except StopIteration as done:
-            return turns, done.value
-        turns += 1
-
-
-LONG = [{"role": "user", "content": "word " * 2000 + str(number)} for number in range(40)]
-NESTED = [{"type": "tool_use", "id": "a", "name": "Agent", "input": {"list": LONG}}]
-
-
-def test_a_long_conversation_is_parsed_in_portions() -> None:
-    body = orjson.dumps({"model": "m", "messages": LONG, "tools": TOOLS, "max_tokens": 5})
-    turns, parsed = in_portions(body)
-    assert turns >= 8
-    assert parsed == parse_request(body)
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        b'"messages":%b' % orjson.dumps(LONG[:2]),
-        b'"messages":%b' % orjson.dumps([{"role": "assistant", "content": NESTED}]),
-        b'"messages":%b' % orjson.dumps([*LONG[:9], {"role": "assistant", "content": NESTED}, *LONG[:9]]),
-        b'"metadata":{"messages":%b},"messages":%b' % (orjson.dumps(LONG), orjson.dumps(LINE)),
-        b'"messages":%b,"messages":%b' % (orjson.dumps(LONG), orjson.dumps(LINE)),
-        b'"messages":%b,"metadata":{"messages":%b}' % (orjson.dumps(LINE), orjson.dumps(LONG)),
-        b'"messages" : %b' % orjson.dumps(LONG),
-        b'"messages":%b' % orjson.dumps([{"role": "user", "content": '"},{"role":"user"' * 9000}] * 3),
-        b'"messages":%b' % orjson.dumps(LONG).replace(b"word", b"w\\ud83d", 1),
-    ],
-)
-def test_parsing_in_portions_reads_the_same(members: bytes) -> None:
-    body = b'{"model":"m",%b,"max_tokens":5}' % members
-    assert in_portions(body)[1] == parse_request(body)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        (b"word", b'wo"rd'),
-        (b'"role":"user"', b'"role":5'),
-        (b'},{"role"', b'}{"role"'),
-        (b'"max_tokens":5', b'"max_tokens":"many"'),
-        (b'"max_tokens":5', b'"max_tokens":'),
-        (b'"model":"m"', b'"model":"m'),
-    ],
-)
-def test_parsing_in_portions_finds_the_same_wrong(change: tuple[bytes, bytes]) -> None:
-    body = b'{"model":"m","messages":%b,"max_tokens":5}' % orjson.dumps(LONG)
-    for wrong in (body.replace(*change, 1), change[1].join(body.rsplit(change[0], 1))):
-        with pytest.raises(InvalidRequest) as error:
-            parse_request(wrong)
-        with pytest.raises(InvalidRequest) as same:
-            in_portions(wrong)
-        assert str(same.value) == str(error.value)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccp_core.protocol.messages import MessagesRequest, parse_request
-from ccp_core.protocol.tokens import count, count_portions, count_text, estimate
+from ccp_core.protocol.tokens import count, count_text, estimate
 
 CODE = '''
 async def read_lines(path: Path, *, encoding: str = "utf-8") -> AsyncIterator[str]:
@@ -134,12 +134,9 @@ def test_a_sample_of_short_texts_tells_so_too(text: str) -> None:
     assert many == pytest.approx(few * 16, rel=0.08)
 
 
-def test_a_long_conversation_is_counted_in_portions() -> None:
-    """Others have their turn after some messages, and between the parts of the sample, whose sum is the count."""
+def test_a_long_conversation_is_counted_by_a_sample_of_it() -> None:
     body = {"messages": [{"role": "user", "content": PROSE} for _ in range(1000)]}
-    portions = list(count_portions(body))
-    assert len(portions) >= 15
-    assert sum(portions) == pytest.approx(count_text(PROSE) * 1000, rel=0.2)
+    assert count(body) == pytest.approx(count_text(PROSE) * 1000, rel=0.2)
 
 
 @pytest.mark.timeout(8)

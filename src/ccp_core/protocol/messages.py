@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from functools import cached_property
 from typing import Any
 
 import orjson
 from attrs import field, frozen
 
-from ccp_core.protocol import known_tools, portions
+from ccp_core.protocol import known_tools
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.lenient_json import clean
 
@@ -90,6 +90,40 @@ class MessagesRequest:
         return schema if isinstance(schema, dict) else None
 
 
+class UnreadRequest(MessagesRequest):
+    """A request whose JSON is known to be valid, and which is parsed when somebody needs more of it than its model."""
+
+    _data: bytes
+
+    @classmethod
+    def of(cls, data: bytes, betas: str, model: str) -> UnreadRequest:
+        """The request whose JSON is ``data``."""
+        request = cls.__new__(cls)
+        object.__setattr__(request, "size", len(data))
+        object.__setattr__(request, "betas", betas)
+        vars(request).update(model=model, _data=data)
+        return request
+
+    @cached_property
+    def _read(self) -> MessagesRequest:
+        return parse_request(self._data, self.betas)
+
+    @cached_property
+    def body(self) -> Json:
+        """The parsed JSON."""
+        return self._read.body
+
+    @cached_property
+    def nested(self) -> list[Json]:
+        """The messages that hold more than texts."""
+        return self._read.nested
+
+    @cached_property
+    def model(self) -> str:
+        """The model id the client named."""
+        return super().model
+
+
 _MEDIA = frozenset({"image", "document"})
 
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -109,12 +143,6 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 def parse_request(data: bytes, betas: str = "") -> MessagesRequest:
     """Parse a request body. Raises InvalidRequest with a text that names the field."""
     return _checked(_loads(data), len(data), betas)
-
-
-def parse_in_portions(data: bytes, betas: str = "") -> Generator[None, None, MessagesRequest]:
-    """The same for who is in no hurry: between two ``yield`` it holds an event loop only shortly."""
-    body = yield from portions.loads(data)
-    return _checked(_loads(data) if body is None else body, len(data), betas)
 
 
 def _loads(data: bytes) -> Any:

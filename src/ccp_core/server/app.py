@@ -11,11 +11,14 @@ from aiohttp import web
 from ccp_core.config.validators import is_loopback
 from ccp_core.errors import ApiError, ClientGone
 from ccp_core.gateway import Gateway
+from ccp_core.protocol.messages import InvalidRequest
 from ccp_core.server import control
 from ccp_core.server.auth import authenticate, check_host
+from ccp_core.server.counting import Counting
 from ccp_core.server.errors import error_response, failure_of
 from ccp_core.server.routes import count_tokens, health, messages, models
 from ccp_core.server.state import (
+    COUNTING,
     GATEWAY,
     INTERRUPTION,
     RECORDED,
@@ -37,6 +40,7 @@ def create_app(gateway: Gateway) -> web.Application:
     )
     app[GATEWAY] = GatewayHolder(gateway)
     app[INTERRUPTION] = Interruption()
+    app[COUNTING] = Counting()
     app.cleanup_ctx.append(_running)
     add = app.router.add_route
     add("POST", "/v1/messages", messages.create)
@@ -53,6 +57,7 @@ def create_app(gateway: Gateway) -> web.Application:
 async def _running(app: web.Application) -> AsyncIterator[None]:
     await app[GATEWAY].current.start()
     yield
+    await app[COUNTING].close()
     await app[GATEWAY].close()
 
 
@@ -71,6 +76,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         response = await handler(request)
     except ApiError as error:
         response = _refusal(error, request)
+    except InvalidRequest as error:
+        response = _refusal(ApiError(400, "invalid_request_error", str(error)), request)
     except web.HTTPException as error:
         response = _refusal(_http_error(error, request), request)
     except ClientGone:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ccp_core.errors import ApiError
 from ccp_core.gateway import Gateway
+from ccp_core.server.counting import Counting
 
 
 class GatewayHolder:
@@ -93,6 +94,7 @@ def _stopping() -> ApiError:
 
 
 GATEWAY = web.AppKey("gateway", GatewayHolder)
+COUNTING = web.AppKey("counting", Counting)
 INTERRUPTION = web.AppKey("interruption", Interruption)
 RECORDED = web.RequestKey("recorded", bool)
 """Set once a RequestRecord was made of the request, which has a line in the log in the end."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +11,7 @@ from ccp_core.errors import Adjustment
 from ccp_core.lane import Lane
 from ccp_core.protocol.events import Json
 from ccp_core.protocol.messages import MessagesRequest
-from ccp_core.protocol.tokens import count, count_portions
+from ccp_core.protocol.tokens import count
 from ccp_core.provider import IMAGES, BuildOptions, ModelCard, Provider, UpstreamHead
 from ccp_core.redact import Redactor
 from ccp_core.route import Route
@@ -136,10 +135,9 @@ class Upstream:
             vision=False if IMAGES in omit else card.vision,
         )
 
-    async def count_tokens(self, request: MessagesRequest, route: Route, *, pause: float = 0.0) -> int:
-        """The tokens of a prompt: the upstream's own count where it has a counter, otherwise an estimate.
-
-        The estimate is made in portions, ``pause`` seconds apart.
+    async def count_tokens(self, request: MessagesRequest, route: Route, estimated: int) -> int:
+        """The tokens of a prompt: the upstream's own count where it has a counter, otherwise what the estimate, made
+        with tokens.count, comes to with this model.
         """
         path = self.provider.spec.count_tokens_path
         if path is not None and self.provider.transport == "anthropic":
@@ -149,11 +147,7 @@ class Upstream:
                 answer = await self.client.post_json(path, body, self.keys.peek(), COUNT_TIMEOUT)
                 if isinstance(answer, dict) and isinstance(answer.get("input_tokens"), int):
                     return int(answer["input_tokens"])
-        counted = 0.0
-        for tokens in count_portions(request.body):
-            counted += tokens
-            await asyncio.sleep(pause)
-        return self.learned.tokens(route.model, round(counted))
+        return self.learned.tokens(route.model, estimated)
 
     def health(self) -> Json:
         """What /health says of this provider."""

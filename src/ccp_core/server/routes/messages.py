@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from ccp_core.errors import ApiError, ClientGone
 from ccp_core.gateway import Gateway
 from ccp_core.protocol.events import StreamEvent
 from ccp_core.protocol.grammar import Grammar
-from ccp_core.protocol.messages import InvalidRequest, MessagesRequest, parse_in_portions, parse_request
+from ccp_core.protocol.messages import parse_request
 from ccp_core.protocol.tokens import estimate
 from ccp_core.redact import SECRET_HEADERS
 from ccp_core.route import Caller, LocalAnswer, RequestRecord
@@ -31,7 +32,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 async def _create(request: web.Request, gateway: Gateway) -> web.StreamResponse:
     started = time.monotonic()
-    parsed = await read_request(request)
+    parsed = parse_request(await read_body(request), betas_of(request.headers))
     caller = caller_of(request.headers, request.get(TOKEN_ROUTE))
     route = gateway.resolve_route(parsed, caller)
     upstream = gateway.upstream(route.provider_id)
@@ -105,45 +106,24 @@ async def _create(request: web.Request, gateway: Gateway) -> web.StreamResponse:
         gateway.request_finished(record)
 
 
-async def read_request(request: web.Request, *, pause: float | None = None) -> MessagesRequest:
-    """The parsed body; with ``pause`` parsed in portions, so many seconds apart, for who can wait.
-
-    Raises ApiError when it is not a Messages request.
-    """
-    try:
-        betas = ",".join(request.headers.getall("anthropic-beta", ()))
-        data = await _read_body(request)
-        if pause is None:
-            return parse_request(data, betas)
-        return await _with_pauses(parse_in_portions(data, betas), pause)
-    except InvalidRequest as error:
-        raise ApiError(400, "invalid_request_error", str(error)) from None
-    except web.HTTPException:
-        raise
-    except (web.RequestPayloadError, ValueError) as error:
-        raise ApiError(400, "invalid_request_error", f"The request body cannot be read: {error}") from None
-
-
-async def _with_pauses(parsing: Generator[None, None, MessagesRequest], pause: float) -> MessagesRequest:
-    while True:
-        try:
-            next(parsing)
-        except StopIteration as done:
-            parsed: MessagesRequest = done.value
-            return parsed
-        await asyncio.sleep(pause)
-
-
-async def _read_body(request: web.Request) -> bytes:
-    """The body, unpacked. aiohttp's own ``read`` would keep it for as long as the request lasts."""
+async def read_body(request: web.Request) -> bytes:
+    """The body, unpacked. aiohttp's own ``read`` would keep it for as long as the request lasts. Raises ApiError."""
     pieces: list[bytes] = []
     size, limit = 0, request.client_max_size
-    async for piece in request.content.iter_any():
-        size += len(piece)
-        if size > limit:
-            raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
-        pieces.append(piece)
+    try:
+        async for piece in request.content.iter_any():
+            size += len(piece)
+            if size > limit:
+                raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
+            pieces.append(piece)
+    except (web.RequestPayloadError, ValueError) as error:
+        raise ApiError(400, "invalid_request_error", f"The request body cannot be read: {error}") from None
     return b"".join(pieces)
+
+
+def betas_of(headers: CIMultiDictProxy[str]) -> str:
+    """What all headers ``anthropic-beta`` say."""
+    return ",".join(headers.getall("anthropic-beta", ()))
 
 
 def caller_of(headers: Mapping[str, str], token_route: str | None) -> Caller:
