@@ -93,6 +93,14 @@ def test_tools_that_come_again_are_the_same_objects() -> None:
     assert again.body == {"messages": LINE * 2, "tools": TOOLS, "max_tokens": 5}
 
 
+def test_tools_are_found_again_in_bodies_that_end_otherwise() -> None:
+    ends = ({"stream": True}, {"stream": True}, {"max_tokens": 5}, {}, {"stream": True})
+    bodies = [{"messages": LINE * (number + 1), "tools": TOOLS, **end} for number, end in enumerate(ends)]
+    requests = [parse_request(orjson.dumps(body)) for body in bodies]
+    assert [request.body for request in requests] == bodies
+    assert all(request.tools is requests[0].tools for request in requests)
+
+
 def test_tools_with_a_parameter_called_tools_are_known_too() -> None:
     """A schema has the name of that member as well, behind the one that counts."""
     schema = {"type": "object", "properties": {"tools": {"type": "array", "items": {"type": "string"}}}}
@@ -138,10 +146,14 @@ KNOWN = orjson.dumps(TOOLS)
         b'"tools":%b,"metadata":{"text":%b}' % (KNOWN, orjson.dumps(f'and "tools":{KNOWN.decode()}')),
         b'"tools":[{"name":"outer","input_schema":{"tools":%b}}]' % KNOWN,
         b'"tools":null',
+        b'"fools":%b' % KNOWN,  # where the tools stood before
+        b'"tools":[{"name":"other"}],"fools":%b' % KNOWN,
+        b'"text":%b' % orjson.dumps(KNOWN.decode()),
     ],
 )
 def test_tools_that_came_before_change_nothing_of_what_is_read(members: bytes) -> None:
-    parse_request(orjson.dumps({"messages": LINE, "tools": TOOLS}))
+    for _ in range(2):
+        parse_request(orjson.dumps({"messages": LINE, "tools": TOOLS}))
     body = b'{"messages":%b,%b}' % (orjson.dumps(LINE), members)
     assert parse_request(body).body == orjson.loads(body)
 

@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any
 
 import orjson
+from attrs import define
 
 _NAME = b'"tools":'
 _MEMBER = _NAME + b"[{"  # a list of objects: parameters in schemas have that name as well
@@ -21,31 +22,54 @@ MAX_BYTES = 1024 * 1024
 _WORTH = 16
 """Where the rest is so many times as large, to copy it takes longer than to parse the tools."""
 
-STAND_IN = secrets.token_hex(16)
+_STAND_IN = secrets.token_hex(16)
 """Stands for what was cut out of a body. Nobody can guess it, so it comes from nowhere else."""
-STAND_IN_JSON = orjson.dumps(STAND_IN)
+_STAND_IN_JSON = orjson.dumps(_STAND_IN)
 
 KEPT = 16
 """How many declarations are kept, the latest: for so many different sessions at a time."""
 
-_known: deque[tuple[bytes, list[Any]]] = deque(maxlen=KEPT)
+
+@define(eq=False)
+class _Declaration:
+    packed: bytes
+    tools: list[Any]
+    from_end: int = 0
+    """Bytes from its beginning to the end of the body in which it was found last: the next one often ends alike."""
+
+
+_known: deque[_Declaration] = deque(maxlen=KEPT)
 
 
 def loads(data: bytes) -> Any:
     """What ``orjson.loads`` gives. Raises orjson.JSONDecodeError."""
-    member = data.rfind(_MEMBER)  # behind the messages, so found sooner from the end
-    if member >= 0:
-        start = member + len(_NAME)
-        for packed, known in _known:
-            if data.startswith(packed, start) and len(packed) * _WORTH > len(data):
-                body = _without(data, start, start + len(packed))
-                if body is not None:
-                    body["tools"] = known
-                    return body
+    known = _declared_in(data)
+    if known is not None and len(known.packed) * _WORTH > len(data):
+        start = len(data) - known.from_end
+        body = _without(data, start, start + len(known.packed))
+        if body is not None:
+            body["tools"] = known.tools
+            return body
     body = orjson.loads(data)
     if type(body) is dict and (tools := body.get("tools")) and type(tools) is list:
         body["tools"] = _shared(tools)
     return body
+
+
+def _declared_in(data: bytes) -> _Declaration | None:
+    """The known declaration that seems to be in a body, ``from_end`` bytes from its end."""
+    size = len(data)
+    for known in _known:
+        if data.startswith(known.packed, size - known.from_end):
+            return known
+    member = data.rfind(_MEMBER)  # behind the messages, so found sooner from the end
+    if member >= 0:
+        start = member + len(_NAME)
+        for known in _known:
+            if data.startswith(known.packed, start):
+                known.from_end = size - start
+                return known
+    return None
 
 
 def _without(data: bytes, start: int, end: int) -> Any:
@@ -55,10 +79,10 @@ def _without(data: bytes, start: int, end: int) -> Any:
     object perhaps.
     """
     try:
-        body = orjson.loads(b"".join((data[:start], STAND_IN_JSON, data[end:])))
+        body = orjson.loads(b"".join((data[:start], _STAND_IN_JSON, data[end:])))
     except orjson.JSONDecodeError:
         return None  # parsed again as it came, for the place of the error
-    return body if type(body) is dict and body.get("tools") == STAND_IN else None
+    return body if type(body) is dict and body.get("tools") == _STAND_IN else None
 
 
 def _shared(tools: list[Any]) -> list[Any]:
@@ -67,9 +91,9 @@ def _shared(tools: list[Any]) -> list[Any]:
         packed = orjson.dumps(tools)
     except orjson.JSONEncodeError:  # nested too deeply to be written again
         return tools
-    for known_packed, known in _known:
-        if known_packed == packed:
-            return known
+    for known in _known:
+        if known.packed == packed:
+            return known.tools
     if len(packed) <= MAX_BYTES:
-        _known.appendleft((packed, tools))
+        _known.appendleft(_Declaration(packed, tools))
     return tools
