@@ -21,6 +21,7 @@ from ccp_core.protocol.messages import InvalidRequest, parse_request
 from ccp_core.protocol.tokens import count
 from ccp_core.server import counting as counting_module
 from ccp_core.server.counting import ATTEMPTS, LONG, Counting
+from ccp_core.server.run import run_in_loop
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal and no niceness")
 
@@ -134,6 +135,22 @@ async def test_a_process_that_dies_is_replaced(counting: Counting, started: list
     assert len(started) == 3
     assert (await counting.count(LONG_ONE))[1] == counted(LONG_ONE)
     assert len(started) == 4
+
+
+def test_on_the_event_loop_of_the_proxy_a_process_that_dies_is_replaced_too(started: list[Process]):
+    """Where there is uvloop, a pipe that is closed raises an error of its own."""
+
+    async def count_and_kill() -> None:
+        counting = Counting()
+        for _ in range(ATTEMPTS + 2):
+            assert (await counting.count(LONG_ONE))[1] == counted(LONG_ONE)
+            if started[-1].returncode is None:
+                started[-1].kill()
+                await started[-1].wait()
+        await counting.close()
+
+    run_in_loop(count_and_kill())
+    assert len(started) == 3  # every second prompt finds a dead one, and has a new one started for the next
 
 
 @posix

@@ -73,7 +73,7 @@ class Counting:
                 self._attempts_left = ATTEMPTS
             except (OSError, NotImplementedError) as error:  # some event loops of Windows can start none
                 self._attempts_left -= 1
-                log.warning("token_counter_failed", reason=str(error) or type(error).__name__)
+                log.warning("token_counter_failed", reason=str(error) or f"no answer within {PATIENCE:g} s")
             finally:
                 if answer is None:  # also when the client has left: the next one would be given its answer
                     await self._end()
@@ -99,10 +99,13 @@ async def _exchange(process: Process, data: bytes) -> Json:
     requests, answers = process.stdin, process.stdout
     assert requests is not None
     assert answers is not None
-    requests.writelines((len(data).to_bytes(LENGTH_BYTES, "big"), data))
-    await requests.drain()
-    line = await answers.readline()
+    try:
+        requests.writelines((len(data).to_bytes(LENGTH_BYTES, "big"), data))
+        await requests.drain()
+        line = await answers.readline()
+    except (ConnectionError, RuntimeError):  # the latter is what uvloop has to say of a pipe that is closed
+        line = b""
     if not line:
-        raise ConnectionError("it ended")
+        raise ConnectionError("it has ended")
     answer: Json = orjson.loads(line)
     return answer
